@@ -1,0 +1,116 @@
+//! Planted bugs: safety rules that can be switched off, to prove that the checker sees.
+//!
+//! One row a bug. None is active by default; `stormglass.bug=NAME[,NAME…]` in a node's properties switches it on. Each
+//! is a single branch at the place where the rule lives (`bugs.has(Bug::…)`): no bug reaches over a module's border.
+//! Adding one is a row in the table below, and that branch.
+
+use std::fmt;
+
+macro_rules! bugs {
+    ($($variant:ident, $name:literal, breaks $claim:literal, serves $entry:literal, $what:literal;)*) => {
+        /// A safety rule that can be broken on purpose.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Bug { $(#[doc = $what] $variant,)* }
+
+        /// Every planted bug.
+        pub const ALL: &[Bug] = &[$(Bug::$variant,)*];
+
+        impl Bug {
+            /// Its name in `stormglass.bug`.
+            pub fn name(self) -> &'static str {
+                match self { $(Bug::$variant => $name,)* }
+            }
+
+            /// What the broker does wrong, in one line.
+            pub fn what(self) -> &'static str {
+                match self { $(Bug::$variant => $what,)* }
+            }
+
+            /// The checker's claim it breaks.
+            pub fn claim(self) -> &'static str {
+                match self { $(Bug::$variant => $claim,)* }
+            }
+
+            /// The catalogue entry it serves.
+            pub fn entry(self) -> &'static str {
+                match self { $(Bug::$variant => $entry,)* }
+            }
+        }
+    };
+}
+
+bugs! {
+    AckBeforeReplicate, "ack-before-replicate", breaks "no-acked-loss", serves "P07",
+        "The leader answers acks=all right after its own append, before any follower has the record.";
+    ServeBeforeEpochStart, "serve-list-offsets-before-hw-caught-up", breaks "log-linearizable", serves "R12",
+        "A new leader answers ListOffsets from its old high watermark before it reached the start of its epoch.";
+    FencingOff, "fetch-epoch-fencing-off", breaks "no-acked-loss", serves "R09",
+        "The leader accepts fetches whatever leader epoch or broker epoch they carry.";
+    TruncateToHighWatermark, "truncate-to-high-watermark", breaks "no-acked-loss", serves "R07",
+        "A follower of a new leader truncates to its own high watermark instead of asking for epochs.";
+    AdvanceUnderMinIsr, "high-watermark-under-min-isr", breaks "no-acked-loss", serves "R10",
+        "The high watermark advances, and acks=all is answered, with fewer in-sync replicas than min.insync.replicas.";
+    TruncationSkipped, "truncation-skipped", breaks "replicas-agree", serves "R08",
+        "A follower ignores the diverging epoch it is told and keeps its own suffix.";
+}
+
+/// The planted bugs active in a node; empty unless asked for.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bugs(u64);
+
+impl Bugs {
+    /// Whether this rule is to be broken.
+    #[inline]
+    pub fn has(self, bug: Bug) -> bool {
+        self.0 & (1 << bug as u8) != 0
+    }
+
+    /// These bugs and one more.
+    pub fn with(self, bug: Bug) -> Bugs {
+        Bugs(self.0 | 1 << bug as u8)
+    }
+
+    /// The active bugs.
+    pub fn active(self) -> impl Iterator<Item = Bug> {
+        ALL.iter().copied().filter(move |bug| self.has(*bug))
+    }
+
+    /// Parses a comma separated list of names; the error is the first unknown name.
+    pub fn parse(list: &str) -> Result<Bugs, String> {
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.fold(Ok(Bugs::default()), |bugs, name| {
+            let bug = ALL.iter().find(|bug| bug.name() == name).ok_or_else(|| name.to_owned())?;
+            Ok(bugs?.with(*bug))
+        })
+    }
+}
+
+impl fmt::Debug for Bugs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.active()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_bug_is_active_unless_named() {
+        assert_eq!(Bugs::parse("").unwrap().active().count(), 0);
+        let bugs = Bugs::parse("ack-before-replicate").unwrap();
+        assert_eq!(bugs.active().collect::<Vec<_>>(), [Bug::AckBeforeReplicate]);
+    }
+
+    #[test]
+    fn an_unknown_bug_is_named_in_the_error() {
+        assert_eq!(Bugs::parse("ack-before-replicate, nosuch"), Err("nosuch".to_owned()));
+    }
+
+    #[test]
+    fn every_bug_fits_the_set() {
+        assert!(ALL.len() <= 64);
+        assert!(ALL.iter().all(|bug| Bugs::default().with(*bug).has(*bug)));
+    }
+}

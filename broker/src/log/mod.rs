@@ -1,0 +1,44 @@
+//! The storage of one partition: record batches in Kafka's on-disk layout, and what is known about them.
+//!
+//! A [`Log`] is a folder of segments (`%020d.log`, `.index`, `.timeindex`, `.txnindex`, `.snapshot`), a leader epoch
+//! cache (`leader-epoch-checkpoint`) and the state of the producers that wrote to it. The files are byte for byte
+//! what Apache Kafka writes, so that one reader of evidence serves both.
+//!
+//! **Invariants.** Offsets only grow along a log. What is below the recovery point has been synced. What was appended
+//! is validated (length, magic, CRC-32C) before a byte is written, and validated again after an unclean stop. No
+//! input, from the wire or from the disk, makes this module panic or allocate more than the limit it was given.
+//!
+//! **Not here.** No locks, no threads, no clock, no async: the owner of a [`Log`] holds its lock and hands in the time.
+//! No replication rules: the high watermark comes in as an argument. Records inside a batch are not decoded, except
+//! to answer a question about timestamps and to read a transaction marker. No compaction.
+
+mod append;
+pub mod batch;
+pub mod checkpoint;
+mod config;
+pub mod epochs;
+mod flush;
+pub mod identity;
+pub mod index;
+pub mod marker;
+mod offset;
+mod partition_log;
+pub mod producer_snapshot;
+pub mod producers;
+mod read;
+mod recovery;
+mod retention;
+mod segment;
+mod segments;
+mod timestamps;
+pub mod transactions;
+
+pub use append::{AppendError, Appended, Origin};
+pub use config::{LogConfig, OffsetGaps, TimestampType};
+pub use flush::FlushTicket;
+pub use offset::{LeaderEpoch, Offset, ProducerId};
+pub use partition_log::{Log, LogError, Truncated};
+pub use read::ReadError;
+pub use recovery::{Cut, Finding, Opening, Recovery, Stop};
+pub use retention::Deleted;
+pub use timestamps::TimestampedOffset;

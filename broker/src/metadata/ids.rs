@@ -1,0 +1,120 @@
+//! The numbers the cluster's metadata is made of, each with a type of its own.
+//!
+//! **Invariant:** epochs only grow. [`BrokerEpoch`] grows with every new incarnation of any broker, [`LeaderEpoch`] with every change of
+//! a partition's leader, [`PartitionEpoch`] with every change of a partition's state, [`Version`] with every committed batch of records.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use uuid::Uuid;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number! {
+    /// A broker's id: `node.id`.
+    BrokerId(i32)
+}
+number! {
+    /// A controller's id: the number before the `@` in `controller.quorum.voters`.
+    ControllerId(u64)
+}
+number! {
+    /// Which life of a broker: given out at registration, checked on whatever the broker asks afterwards (KIP-380, KIP-631).
+    BrokerEpoch(i64)
+}
+number! {
+    /// Which reign over a partition (KIP-101).
+    LeaderEpoch(i32)
+}
+number! {
+    /// Which state of a partition: the guard of compare-and-set in AlterPartition (KIP-497).
+    PartitionEpoch(i32)
+}
+number! {
+    /// The index in the metadata log of the last batch that changed the image.
+    Version(u64)
+}
+
+impl LeaderEpoch {
+    /// The epoch of the next leader; stays at the largest one.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl PartitionEpoch {
+    /// The epoch of the next state; stays at the largest one.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+macro_rules! unique {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(from)?;
+                Uuid::try_parse(&text).map(Self).map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+unique! {
+    /// A topic's id: a topic created again under its old name has another one (KIP-516).
+    TopicId
+}
+unique! {
+    /// One start of a broker process.
+    Incarnation
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn ids_read_back_as_they_were_written() {
+        let map = BTreeMap::from([(BrokerId(3), TopicId(Uuid::from_u128(7)))]);
+        let text = serde_json::to_string(&map).unwrap();
+        assert_eq!(text, r#"{"3":"00000000-0000-0000-0000-000000000007"}"#);
+        assert_eq!(serde_json::from_str::<BTreeMap<BrokerId, TopicId>>(&text).unwrap(), map);
+    }
+
+    #[test]
+    fn a_malformed_id_is_an_error_and_no_panic() {
+        assert!(serde_json::from_str::<TopicId>("\"7\"").is_err());
+        assert!(serde_json::from_str::<Incarnation>("7").is_err());
+    }
+}
