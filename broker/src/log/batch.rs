@@ -96,8 +96,7 @@ pub struct Header {
     pub base_offset: Offset,
     /// Bytes after the length field.
     length: i32,
-    /// Epoch of the leader that appended it; outside the CRC.
-    pub leader_epoch: LeaderEpoch,
+    leader_epoch: i32,
     crc: u32,
     attributes: i16,
     /// Offset of the last record, relative to the first.
@@ -131,7 +130,7 @@ impl Header {
         };
         let base_offset = Offset(at.get_i64());
         let length = at.get_i32();
-        let leader_epoch = LeaderEpoch(at.get_i32());
+        let leader_epoch = at.get_i32();
         at.advance(1);
         let header = Header {
             base_offset,
@@ -183,7 +182,13 @@ impl Header {
     /// Offset after the last record.
     #[must_use]
     pub fn next_offset(&self) -> Offset {
-        self.last_offset().next()
+        self.last_offset().plus(1)
+    }
+
+    /// Epoch of the leader that appended it, if one did; outside the CRC.
+    #[must_use]
+    pub fn leader_epoch(&self) -> Option<LeaderEpoch> {
+        (self.leader_epoch >= 0).then_some(LeaderEpoch(self.leader_epoch))
     }
 
     /// The producer, if it has an identity.

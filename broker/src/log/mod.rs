@@ -14,30 +14,21 @@
 
 mod append;
 pub mod batch;
-pub mod checkpoint;
 mod config;
-pub mod epochs;
 mod flush;
-pub mod identity;
-pub mod index;
-pub mod marker;
-mod offset;
 mod partition_log;
-pub mod producer_snapshot;
-pub mod producers;
+mod producers;
 mod read;
 mod recovery;
 mod retention;
-mod segment;
-mod segments;
 mod timestamps;
-pub mod transactions;
 
+pub use crate::ids::{LeaderEpoch, Offset};
 pub use append::{AppendError, Appended, Origin};
 pub use config::{LogConfig, OffsetGaps, TimestampType};
 pub use flush::FlushTicket;
-pub use offset::{LeaderEpoch, Offset, ProducerId};
 pub use partition_log::{Log, LogError, Truncated};
+pub use producers::{AbortedTransaction, ProducerId};
 pub use read::ReadError;
 pub use recovery::{Cut, Finding, Opening, Recovery, Stop};
 pub use retention::Deleted;
