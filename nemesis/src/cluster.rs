@@ -1,0 +1,138 @@
+//! What a cluster lets itself suffer, and what it tells about itself: the only way a fault reaches the world.
+//!
+//! The harness implements [`Cluster`] over real processes; the tests implement it in memory. **Invariant:** a method may
+//! block for as long as its own bounded deadline, never longer, and none sleeps to let time pass: time passes between
+//! two ticks of the runner. Answers are what was observed, never what was hoped for: evidence is built from them.
+//!
+//! Deliberately absent: any word about how a node is reached, started or signalled.
+
+use history::{LeaderEpoch, LogId, Nanos, NodeId};
+use serde::{Deserialize, Serialize};
+
+/// One life of a node's process. Two lives differ in pid or, should a pid come round again, in start time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Life {
+    /// Process id.
+    pub pid: u32,
+    /// When it started, clock ticks since boot (field 22 of `/proc/PID/stat`).
+    pub start_time: u64,
+}
+
+/// What a node's process is doing, as far as whoever runs it knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum NodeState {
+    /// It runs.
+    Running(Life),
+    /// It was stopped and not yet continued.
+    Paused(Life),
+    /// There is no process: it ended, or was never started.
+    Down,
+}
+
+impl NodeState {
+    /// The process's life, if there is a process.
+    pub fn life(self) -> Option<Life> {
+        match self {
+            NodeState::Running(life) | NodeState::Paused(life) => Some(life),
+            NodeState::Down => None,
+        }
+    }
+}
+
+/// How a process ended, as the one who reaped it was told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exit {
+    /// It ended itself with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+/// SIGKILL's number.
+pub const SIGKILL: i32 = 9;
+
+/// A process that was reaped: which one, and how it ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reaped {
+    /// The pid that was waited for.
+    pub pid: u32,
+    /// How it ended.
+    pub exit: Exit,
+}
+
+/// Who keeps a log, all of it taken from one answer of the cluster.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogRoles {
+    /// Which log.
+    pub log: LogId,
+    /// Who leads it and since which epoch; `None` while it is without a leader.
+    pub leader: Option<(NodeId, LeaderEpoch)>,
+    /// Every node that keeps a copy.
+    pub replicas: Vec<NodeId>,
+    /// The replicas that count as in sync.
+    pub isr: Vec<NodeId>,
+}
+
+/// Appends to a log so far, counted from what the clients journalled. Both only ever grow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Appends {
+    /// Handed over by a client.
+    pub invoked: u64,
+    /// Of those, acknowledged.
+    pub acked: u64,
+}
+
+/// What became of one request to a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Probe {
+    /// It answered in time.
+    Answered,
+    /// The connection stood, the answer did not come in time.
+    TimedOut,
+    /// There was nobody to connect to, or the connection broke.
+    Refused,
+}
+
+/// The cluster could not do, or could not tell, what it was asked. The text is for people.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
+
+/// A cluster that can be hurt, healed and asked.
+pub trait Cluster {
+    /// CLOCK_MONOTONIC.
+    fn now(&self) -> Nanos;
+
+    /// Every node a fault may touch, whatever its state.
+    fn nodes(&self) -> Vec<NodeId>;
+
+    /// What the node's process is doing. An unknown node is [`NodeState::Down`].
+    fn state(&self, node: NodeId) -> NodeState;
+
+    /// SIGKILLs the node's process, stopped or not, and waits until it was reaped.
+    fn kill(&mut self, node: NodeId) -> Result<Reaped, Refusal>;
+
+    /// SIGSTOPs the node's process.
+    fn pause(&mut self, node: NodeId) -> Result<(), Refusal>;
+
+    /// SIGCONTs the node's process.
+    fn resume(&mut self, node: NodeId) -> Result<(), Refusal>;
+
+    /// Starts the node over its old folder and ports. Done once there is a process, not once it answers.
+    fn start(&mut self, node: NodeId) -> Result<Life, Refusal>;
+
+    /// Who leads and keeps the logs at this moment: freshly asked, not remembered. Empty if nobody answered.
+    fn roles(&mut self) -> Vec<LogRoles>;
+
+    /// Appends to the log so far.
+    fn appends(&self, log: LogId) -> Appends;
+
+    /// Sends the node one request and waits for its answer, at most `timeout_ms`.
+    fn probe(&mut self, node: NodeId, timeout_ms: u64) -> Probe;
+
+    /// The state letter of `/proc/PID/stat` (`T` stopped); `None` if there is no process.
+    fn process_state(&self, node: NodeId) -> Option<char>;
+}
