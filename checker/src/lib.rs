@@ -1,1 +1,19 @@
-//! Placeholder header.
+//! The judge: a history goes in, a verdict with its proof comes out.
+//!
+//! Start at [`judge`]. A [`Claim`] is one property; a [`Contract`] says which claims are forbidden to break, a
+//! [`Promises`] what replies bind in the linearizable scan; an [`Anomaly`] is a named violation with the operations that
+//! prove it. **Invariants:** pure functions over data, no I/O, no clock, no word of any broker's protocol, no panic and no
+//! allocation beyond a small multiple of the input, whatever the input says. A claim without the data to judge it is
+//! never held.
+//!
+//! Deliberately absent: where histories come from (the crate `results`) and how findings are shown.
+
+pub mod anomaly;
+pub mod claim;
+pub mod contract;
+pub mod judge;
+
+pub use anomaly::{Anomaly, AnomalyKind, OpRef};
+pub use claim::Claim;
+pub use contract::{Contract, Promises, Status};
+pub use judge::{ClaimResult, Counts, Finding, Judgement, Verdict, judge};

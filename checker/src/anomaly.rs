@@ -1,0 +1,176 @@
+//! An anomaly: a named violation of a claim with the operations that prove it, as one JSON object.
+//!
+//! Neighbouring findings of one kind in one log are one anomaly with a count. **Invariant:** every offset and value of
+//! the group is listed; evidence is left out only beyond [`OPS_PER_ANOMALY_MAX`], and then `ops_left_out` says how much.
+
+use crate::claim::Claim;
+use history::{Kind, LogId, Names, NodeId, Op, Outcome, Record};
+use serde::{Deserialize, Serialize};
+
+/// Most operations one anomaly carries as evidence.
+pub const OPS_PER_ANOMALY_MAX: usize = 10_000;
+
+/// The anomalies by name. Each one's definition, smallest example and innocent near-miss is a file of `claims/`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnomalyKind {
+    /// An acknowledged record is gone and nothing before it is left.
+    LostPrefix,
+    /// An acknowledged record is gone and records before and after it are there.
+    LostMiddle,
+    /// An acknowledged record is gone and nothing after it is left.
+    LostPostfix,
+    /// An acknowledged record exists on a replica and cannot be read.
+    Unread,
+    /// An acknowledged record fell below the log's start before anybody read it.
+    TrimmedUnread,
+    /// A value stands at two offsets.
+    Duplicate,
+    /// An offset was told with two values.
+    InconsistentOffset,
+    /// An offset was read with two values.
+    ChangedOffset,
+    /// Replicas disagree about an offset that both hold as committed.
+    DivergedReplicas,
+    /// A record stands at another offset than the acknowledged one.
+    WrongAckOffset,
+    /// An acknowledgement told an offset below −1.
+    NegativeAckOffset,
+    /// A writer's later record stands before an earlier one.
+    Reordered,
+    /// A reader's next read began at or before the end of its last.
+    NonmonotonicPoll,
+    /// Within one read an offset did not rise.
+    IntNonmonotonicPoll,
+    /// A reader's next read began beyond records it had not read.
+    PollSkip,
+    /// Within one read records were passed over.
+    IntPollSkip,
+    /// A record was read whose append had definitely failed.
+    FailedAppendRead,
+    /// A value was read that nobody appended.
+    Phantom,
+    /// A record of a stranger was read.
+    Foreign,
+    /// A value was read from a log it was not appended to.
+    Misrouted,
+    /// A record's bytes fail their checksum.
+    Corrupted,
+    /// A record was read before its append was invoked.
+    ReadBeforeSend,
+    /// An append got an offset below an end proven before it was invoked.
+    LateAppend,
+    /// A fetch found nothing where a record had been proven before it was invoked.
+    StaleRead,
+    /// An end offset was told below one proven before it was asked for.
+    StaleEnd,
+    /// An acknowledged record was denied, and nobody but the drain ever read it.
+    HiddenUntilHeal,
+    /// An offset is proven to exist and no append can have made it.
+    UnownedOffset,
+    /// The readable end went back.
+    EndWentBack,
+    /// The last stable offset went back.
+    StableEndWentBack,
+    /// The log's start went back.
+    LogStartWentBack,
+    /// The leader epoch went back.
+    EpochWentBack,
+}
+
+/// An operation as evidence, in words: names resolved, times from the start of the load.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct OpRef {
+    /// The process's name.
+    pub process: String,
+    /// What it did.
+    pub kind: Kind,
+    /// The log's name.
+    pub log: String,
+    /// Before its first byte could reach a broker, ns from the start of the load (negative before it).
+    pub invoked_ns: i64,
+    /// After its reply was parsed, ns; absent if no reply came.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub returned_ns: Option<i64>,
+    /// What is known of its effect.
+    pub outcome: Outcome,
+    /// The offset told, asked for, or answered, as in [`Kind`].
+    pub offset: i64,
+    /// What an append appended, as `writer.sequence`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub value: Option<String>,
+    /// `detail` of the kinds that have neither value nor records.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<u64>,
+    /// How many records a read returned.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub count: Option<usize>,
+    /// Those of them that concern the anomaly, and their neighbours: (offset, value).
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub records: Vec<(i64, String)>,
+}
+
+impl OpRef {
+    /// Describes `op`; of `records`, all that it read, those that `concern` keeps are carried.
+    pub fn new(names: &Names, op: &Op, records: &[Record], concern: impl Fn(&Record) -> bool) -> OpRef {
+        let from_start = |t: history::Nanos| (i128::from(t.0) - i128::from(names.epoch.0)) as i64;
+        let read = op.kind().reads_records();
+        let append = op.kind() == Kind::Append;
+        OpRef {
+            process: names.process(op.process()),
+            kind: op.kind(),
+            log: names.log(op.log),
+            invoked_ns: from_start(op.invoked),
+            returned_ns: (op.returned != history::Nanos::NEVER).then(|| from_start(op.returned)),
+            outcome: op.outcome(),
+            offset: op.offset.0,
+            value: append.then(|| op.value().to_string()),
+            detail: (!read && !append).then_some(op.detail),
+            count: read.then_some(records.len()),
+            records: concerned(records, concern),
+        }
+    }
+}
+
+/// The records that concern, each with its neighbours.
+fn concerned(records: &[Record], concern: impl Fn(&Record) -> bool) -> Vec<(i64, String)> {
+    let hit: Vec<bool> = records.iter().map(concern).collect();
+    let near = |i: usize| hit[i.saturating_sub(1)..hit.len().min(i + 2)].contains(&true);
+    let shown = records.iter().enumerate().filter(|(i, _)| near(*i));
+    shown.map(|(_, r)| (r.offset.0, r.value.to_string())).collect()
+}
+
+/// A group of neighbouring findings of one kind in one log.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Anomaly {
+    /// The claim it breaks.
+    pub claim: Claim,
+    /// Its name.
+    pub kind: AnomalyKind,
+    /// The log.
+    pub log: LogId,
+    /// The log's name.
+    pub log_name: String,
+    /// How many findings are grouped here.
+    pub count: u64,
+    /// What happened, in one sentence.
+    pub sentence: String,
+    /// Every offset concerned, rising.
+    pub offsets: Vec<i64>,
+    /// Every value concerned, as `writer.sequence`, in the order of the findings.
+    pub values: Vec<String>,
+    /// Replicas on whose disk the record is (losses and divergences).
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub replicas: Vec<NodeId>,
+    /// From when to when, ns from the start of the load: earliest invocation and latest reply of the operations.
+    pub window_ns: (i64, i64),
+    /// The operations that prove it; of a pair the earlier one first.
+    pub ops: Vec<OpRef>,
+    /// Operations of evidence beyond [`OPS_PER_ANOMALY_MAX`].
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub ops_left_out: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
