@@ -14,3 +14,5 @@ pub mod clock;
 pub mod config;
 pub mod evidence;
 pub mod ids;
+pub mod log;
+pub mod metadata;

@@ -1,4 +1,4 @@
-//! The numbers the cluster's metadata is made of, each with a type of its own.
+//! The ids and versions of the cluster's metadata, beside those of [`crate::ids`].
 //!
 //! **Invariant:** epochs only grow. [`BrokerEpoch`] grows with every new incarnation of any broker, [`LeaderEpoch`] with every change of
 //! a partition's leader, [`PartitionEpoch`] with every change of a partition's state, [`Version`] with every committed batch of records.
@@ -8,44 +8,19 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use uuid::Uuid;
 
-macro_rules! number {
-    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub $inner);
+pub use crate::ids::{BrokerEpoch, LeaderEpoch, PartitionEpoch, TopicPartition};
+#[doc(inline)]
+pub use crate::ids::{NodeId as BrokerId, NodeId as ControllerId};
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
-}
+/// The index in the metadata log of the last batch that changed the image; 0 before the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(pub u64);
 
-number! {
-    /// A broker's id: `node.id`.
-    BrokerId(i32)
-}
-number! {
-    /// A controller's id: the number before the `@` in `controller.quorum.voters`.
-    ControllerId(u64)
-}
-number! {
-    /// Which life of a broker: given out at registration, checked on whatever the broker asks afterwards (KIP-380, KIP-631).
-    BrokerEpoch(i64)
-}
-number! {
-    /// Which reign over a partition (KIP-101).
-    LeaderEpoch(i32)
-}
-number! {
-    /// Which state of a partition: the guard of compare-and-set in AlterPartition (KIP-497).
-    PartitionEpoch(i32)
-}
-number! {
-    /// The index in the metadata log of the last batch that changed the image.
-    Version(u64)
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl LeaderEpoch {

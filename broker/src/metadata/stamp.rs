@@ -2,12 +2,10 @@
 //!
 //! Nothing is ever decided by a stamp.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::ids::ControllerId;
+use crate::clock;
 
 /// The moment of a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,14 +19,8 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Now, by this process's clocks; a clock that cannot be read is 0.
+    /// Now, by this process's clocks.
     pub fn now(by: ControllerId) -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mono = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
-        Self { wall_ms: whole(wall.as_millis()), mono_ns: whole(mono.as_nanos()), by }
+        Self { wall_ms: clock::wall_ns() / 1_000_000, mono_ns: clock::monotonic_ns(), by }
     }
-}
-
-fn whole(value: u128) -> u64 {
-    u64::try_from(value).unwrap_or(u64::MAX)
 }
