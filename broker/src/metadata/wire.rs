@@ -105,7 +105,7 @@ mod tests {
             assert!(read::<String>(&mut &whole[..cut]).await.is_err());
         }
         for byte in 0..=u8::MAX {
-            assert!(read::<String>(&mut [0, 0, 0, 2, byte, byte].as_slice()).await.is_err());
+            assert!(read::<Vec<i32>>(&mut [0, 0, 0, 2, byte, byte].as_slice()).await.is_err());
         }
     }
 }
