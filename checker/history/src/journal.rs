@@ -191,17 +191,22 @@ pub enum End {
 }
 
 /// Walks the entries of a segment (header included), calling `each` for every whole one.
-pub fn decode<'a>(words: &'a [u64], mut each: impl FnMut(Entry<'a>)) -> End {
-    let mut at = HEADER_WORDS;
-    while let Some(&first) = words.get(at) {
-        if first == 0 {
-            return End::Whole;
-        }
-        let Some((entry, next)) = entry_at(words, at, first) else { return End::Torn { word: at } };
+pub fn decode<'a>(words: &'a [u64], each: impl FnMut(Entry<'a>)) -> End {
+    match decode_from(words, HEADER_WORDS, each) {
+        (_, true) => End::Whole,
+        (word, false) => End::Torn { word },
+    }
+}
+
+/// Walks entries from the word `at`, which starts one; says at which word it stopped, and whether everything before
+/// that is whole and nothing (yet) written there. A live segment is followed by going on from where it stopped.
+pub fn decode_from<'a>(words: &'a [u64], mut at: usize, mut each: impl FnMut(Entry<'a>)) -> (usize, bool) {
+    while let Some(&first) = words.get(at).filter(|first| **first != 0) {
+        let Some((entry, next)) = entry_at(words, at, first) else { return (at, false) };
         each(entry);
         at = next;
     }
-    End::Whole
+    (at, true)
 }
 
 fn entry_at(words: &[u64], at: usize, first: u64) -> Option<(Entry<'_>, usize)> {
