@@ -1,1 +1,16 @@
-//! Placeholder header.
+//! What clients do: the client process and its roles, the journal they keep, our own wire client, the final read of every
+//! log, and the workloads made of them.
+//!
+//! Arrows: this crate knows `history` and the claims of `checker`; it knows no broker process, no fault and no run folder.
+//! It maps topic-partitions to logs; a history never sees a topic.
+
+pub mod client;
+pub mod clock;
+pub mod drain;
+pub mod errors;
+pub mod journal;
+pub mod properties;
+pub mod queue;
+pub mod spec;
+pub mod wire;
+pub mod workload;

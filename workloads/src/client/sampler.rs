@@ -1,0 +1,109 @@
+//! A sampler: asks each log's leader in turn for the readable end and for what lies beyond the last window, over the wire.
+//!
+//! Its fetches are true windows, so an empty one proves something; its questions are few and its bytes limited, so that it
+//! watches the load and is none. A question without answer is journalled as unknown: it constrains nothing.
+
+use super::status::{Counts, Tally};
+use super::{ClientError, Context};
+use crate::clock::{self, Deadline};
+use crate::journal::{Answer, Subject};
+use crate::spec::{LogPlace, SamplerSpec};
+use crate::wire::{Cluster, Isolation, OffsetAt, Window, WireError};
+use history::{Kind, Offset, Outcome};
+use std::sync::atomic::Ordering;
+
+const QUESTION_MS_MAX: u64 = 1_000;
+const WINDOW_BYTES_MAX: i32 = 64 * 1024;
+/// A sampler this far behind the end goes to it at once.
+const BEHIND_RECORDS_MAX: i64 = 10_000;
+const END: OffsetAt = OffsetAt::Latest(Isolation::ReadUncommitted);
+
+/// Runs a sampler until the process is asked to stop.
+pub fn run(context: &Context, spec: &SamplerSpec) -> Result<Tally, ClientError> {
+    let mut sampler = Sampler {
+        cluster: Cluster::new(&context.spec.bootstrap, &context.spec.name),
+        next: vec![Offset(0); context.spec.logs.len()],
+        counts: Counts::default(),
+    };
+    let mut turns = (0..context.spec.logs.len()).cycle();
+    while !context.stop.wait(Deadline::in_ms(spec.interval_ms)) {
+        let turn = turns.next().unwrap_or(0);
+        sampler.sample(context, spec, turn)?;
+    }
+    let asked = sampler.counts.sent.load(Ordering::Relaxed);
+    Ok(sampler.counts.tally(spec.process, asked, 0))
+}
+
+struct Sampler {
+    cluster: Cluster,
+    /// Where each log's next window begins.
+    next: Vec<Offset>,
+    counts: Counts,
+}
+
+impl Sampler {
+    fn sample(&mut self, context: &Context, spec: &SamplerSpec, turn: usize) -> Result<(), ClientError> {
+        let place = &context.spec.logs[turn];
+        let subject = Subject { process: spec.process, kind: Kind::EndOffset, log: place.id, detail: 0 };
+        if let Some(end) = self.ask_end(context, subject, place)? {
+            if end.0 - self.next[turn].0 > BEHIND_RECORDS_MAX {
+                self.next[turn] = end;
+            }
+            self.next[turn] = self.ask_window(context, subject, place, self.next[turn])?.unwrap_or(end);
+        }
+        Ok(())
+    }
+
+    fn ask_end(
+        &mut self,
+        context: &Context,
+        subject: Subject,
+        place: &LogPlace,
+    ) -> Result<Option<Offset>, ClientError> {
+        let invoked = clock::now();
+        let deadline = Deadline::in_ms(QUESTION_MS_MAX);
+        let asked = self.cluster.list_offset(&place.topic, place.partition, END, deadline);
+        let answer = match &asked {
+            Ok(end) => Answer::ok(*end),
+            Err(error) => self.failed(error),
+        };
+        self.counts.sent.fetch_add(1, Ordering::Relaxed);
+        self.counts.outcome(answer.outcome);
+        context.journal.observe(subject, invoked, answer)?;
+        Ok(asked.ok())
+    }
+
+    /// Fetches from `from` and says where to go on, if that is known.
+    fn ask_window(
+        &mut self,
+        context: &Context,
+        subject: Subject,
+        place: &LogPlace,
+        from: Offset,
+    ) -> Result<Option<Offset>, ClientError> {
+        let subject = Subject { kind: Kind::Fetch, detail: from.0 as u64, ..subject };
+        let (invoked, deadline) = (clock::now(), Deadline::in_ms(QUESTION_MS_MAX));
+        let window = Window { from, bytes_max: WINDOW_BYTES_MAX, wait_ms: 0, isolation: Isolation::ReadUncommitted };
+        self.counts.sent.fetch_add(1, Ordering::Relaxed);
+        match self.cluster.fetch(&place.topic, place.partition, window, deadline) {
+            Ok(fetched) => {
+                let records = fetched.read(context.spec.run);
+                context.journal.read(subject, invoked, &records)?;
+                self.counts.outcome(Outcome::Ok);
+                self.counts.records.fetch_add(records.len() as u64, Ordering::Relaxed);
+                Ok(Some(fetched.next))
+            }
+            Err(error) => {
+                let answer = self.failed(&error);
+                self.counts.outcome(answer.outcome);
+                context.journal.read_failed(subject, invoked, answer.error)?;
+                Ok((!error.is_out_of_range()).then_some(from))
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &WireError) -> Answer {
+        self.counts.error(error.name());
+        Answer::error(Outcome::Unknown, error.code())
+    }
+}

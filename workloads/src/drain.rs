@@ -1,0 +1,169 @@
+//! The final read: every log from its start to its end, after everything was healed, so that "lost" and "not yet read" are
+//! different words.
+//!
+//! Everything asked and answered is journalled under the drain's own process. **Invariant:** a log counts as complete only
+//! if windows cover it from its start without a gap up to an end that was asked again after the last one and had not moved.
+
+use crate::clock::{self, Deadline};
+use crate::journal::{Answer, Journal, JournalError, Subject};
+use crate::spec::LogPlace;
+use crate::wire::{Cluster, Fetched, Isolation, OffsetAt, Window, WireError};
+use history::{Kind, LogId, Offset, Outcome, ProcessId};
+
+const WINDOW_BYTES: i32 = 1 << 20;
+const WINDOW_WAIT_MS: i32 = 100;
+const END: OffsetAt = OffsetAt::Latest(Isolation::ReadUncommitted);
+
+/// What a drain read.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DrainReport {
+    /// Log by log, in the order asked for.
+    pub logs: Vec<LogDrain>,
+}
+
+/// What a drain read of one log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogDrain {
+    /// Which.
+    pub log: LogId,
+    /// Its first retained offset, as told.
+    pub start: Offset,
+    /// Its readable end, as told last.
+    pub end: Offset,
+    /// Records read, markers among them.
+    pub records: u64,
+    /// Whether that was all.
+    pub reach: Reach,
+}
+
+/// How far a drain came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// From the start to the end.
+    Complete,
+    /// Up to this offset, and why not further.
+    Stopped {
+        /// The first offset not read.
+        at: Offset,
+        /// What was in the way.
+        why: String,
+    },
+}
+
+impl DrainReport {
+    /// True if every log was read from its start to its end.
+    pub fn is_complete(&self) -> bool {
+        self.logs.iter().all(|l| l.reach == Reach::Complete)
+    }
+}
+
+/// Reads every log in turn, each until it is complete or the deadline passes. Only a journal that cannot be written is an
+/// error: everything else is part of the report.
+pub fn drain(
+    cluster: &mut Cluster,
+    logs: &[LogPlace],
+    deadline: Deadline,
+    journal: &Journal,
+    process: ProcessId,
+) -> Result<DrainReport, JournalError> {
+    let read = |place| Reader { cluster: &mut *cluster, place, deadline, journal, process }.read_log();
+    Ok(DrainReport { logs: logs.iter().map(read).collect::<Result<_, _>>()? })
+}
+
+struct Reader<'a> {
+    cluster: &'a mut Cluster,
+    place: &'a LogPlace,
+    deadline: Deadline,
+    journal: &'a Journal,
+    process: ProcessId,
+}
+
+impl Reader<'_> {
+    fn read_log(mut self) -> Result<LogDrain, JournalError> {
+        let mut drained = LogDrain {
+            log: self.place.id,
+            start: Offset::UNKNOWN,
+            end: Offset::UNKNOWN,
+            records: 0,
+            reach: Reach::Complete,
+        };
+        let told = match self.ask(Kind::LogStart, OffsetAt::Earliest)? {
+            Ok(start) => self.ask(Kind::EndOffset, END)?.map(|end| (start, end)),
+            Err(error) => Err(error),
+        };
+        match told {
+            Ok((start, end)) => (drained.start, drained.end) = (start, end),
+            Err(error) => {
+                drained.reach = Reach::Stopped { at: Offset::UNKNOWN, why: error.to_string() };
+                return Ok(drained);
+            }
+        }
+        self.read_windows(&mut drained)?;
+        Ok(drained)
+    }
+
+    fn read_windows(&mut self, drained: &mut LogDrain) -> Result<(), JournalError> {
+        let mut at = drained.start;
+        loop {
+            let step = match self.window(at)? {
+                Ok((fetched, records)) => {
+                    drained.records += records;
+                    Ok(fetched.next)
+                }
+                Err(error) => Err(error),
+            };
+            let at_end = matches!(step, Ok(next) if next >= drained.end);
+            let step = match step {
+                Ok(next) if at_end => self.ask(Kind::EndOffset, END)?.map(|end| (next, end)),
+                Ok(next) => Ok((next, drained.end)),
+                Err(error) => Err(error),
+            };
+            match step {
+                Ok((next, end)) if at_end && end == drained.end => {
+                    debug_assert!(next >= end);
+                    return Ok(());
+                }
+                Ok((next, end)) => (at, drained.end) = (next, end),
+                Err(error) => return stop(drained, at, error.to_string()),
+            }
+            if self.deadline.passed() {
+                return stop(drained, at, "the drain's time was up".into());
+            }
+        }
+    }
+
+    fn ask(&mut self, kind: Kind, what: OffsetAt) -> Result<Result<Offset, WireError>, JournalError> {
+        let invoked = clock::now();
+        let told = self.cluster.list_offset(&self.place.topic, self.place.partition, what, self.deadline);
+        let answer = match &told {
+            Ok(offset) => Answer::ok(*offset),
+            Err(error) => Answer::error(Outcome::Unknown, error.code()),
+        };
+        let subject = Subject { process: self.process, kind, log: self.place.id, detail: 0 };
+        self.journal.observe(subject, invoked, answer)?;
+        Ok(told)
+    }
+
+    fn window(&mut self, from: Offset) -> Result<Result<(Fetched, u64), WireError>, JournalError> {
+        let window =
+            Window { from, bytes_max: WINDOW_BYTES, wait_ms: WINDOW_WAIT_MS, isolation: Isolation::ReadUncommitted };
+        let subject = Subject { process: self.process, kind: Kind::Fetch, log: self.place.id, detail: from.0 as u64 };
+        let invoked = clock::now();
+        match self.cluster.fetch(&self.place.topic, self.place.partition, window, self.deadline) {
+            Ok(fetched) => {
+                let records = fetched.read(self.journal.run());
+                self.journal.read(subject, invoked, &records)?;
+                Ok(Ok((fetched, records.len() as u64)))
+            }
+            Err(error) => {
+                self.journal.read_failed(subject, invoked, error.code())?;
+                Ok(Err(error))
+            }
+        }
+    }
+}
+
+fn stop(drained: &mut LogDrain, at: Offset, why: String) -> Result<(), JournalError> {
+    drained.reach = Reach::Stopped { at, why };
+    Ok(())
+}

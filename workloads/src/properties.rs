@@ -1,0 +1,319 @@
+//! Clients' properties: the durable preset, what librdkafka knows, and Kafka-Java names put into librdkafka's.
+//!
+//! Which names exist, for whom, and which values they take is asked of librdkafka itself, so it is never out of date here.
+//! Deliberately absent: where a value came from (the harness keeps origins) and what it promises (the contract).
+
+use rdkafka::config::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// Which client a property is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// Producers.
+    Producer,
+    /// Consumers.
+    Consumer,
+}
+
+/// Why a property was refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PropertyError {
+    /// No such name.
+    #[error("unknown {} property `{name}`{}", side_name(*.side), .nearest.as_deref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    Unknown {
+        /// For whom.
+        side: Side,
+        /// As given.
+        name: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
+    /// Not a value it can have.
+    #[error("property `{name}`: {why}")]
+    Value {
+        /// Which.
+        name: String,
+        /// As librdkafka puts it.
+        why: String,
+    },
+    /// The run decides it.
+    #[error("property `{name}` is set by the run itself: {why}")]
+    Ours {
+        /// Which.
+        name: String,
+        /// Why.
+        why: &'static str,
+    },
+}
+
+/// What a given property comes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Meaning {
+    /// This, in librdkafka's words.
+    Set {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// Nothing: a Java client's property without a counterpart.
+    Nothing {
+        /// Why.
+        why: &'static str,
+    },
+}
+
+/// The durable preset: what no promise of durability can do without, and timeouts for runs of 10 to 60 s.
+pub fn durable(side: Side) -> BTreeMap<String, String> {
+    let own: &[(&str, &str)] = match side {
+        Side::Producer => &[
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            ("max.in.flight.requests.per.connection", "5"),
+            ("message.timeout.ms", "30000"),
+            ("request.timeout.ms", "2500"),
+        ],
+        Side::Consumer => &[
+            ("allow.auto.create.topics", "false"),
+            ("auto.offset.reset", "earliest"),
+            ("check.crcs", "true"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("fetch.error.backoff.ms", "50"),
+            ("fetch.wait.max.ms", "100"),
+            ("isolation.level", "read_committed"),
+            ("session.timeout.ms", "6000"),
+        ],
+    };
+    let both = [
+        ("log.connection.close", "false"),
+        ("reconnect.backoff.max.ms", "500"),
+        ("reconnect.backoff.ms", "50"),
+        ("retry.backoff.max.ms", "500"),
+        ("retry.backoff.ms", "50"),
+        ("socket.connection.setup.timeout.ms", "1000"),
+        ("socket.timeout.ms", "3000"),
+        ("topic.metadata.refresh.fast.interval.ms", "50"),
+        ("topic.metadata.refresh.interval.ms", "2000"),
+    ];
+    own.iter().chain(&both).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// How a Java client's property is put into librdkafka's words.
+enum Java {
+    /// By another name.
+    Name(&'static str),
+    /// By another name, in units of 1024.
+    Kilo(&'static str),
+    /// Not at all.
+    Nothing(&'static str),
+}
+
+const BYTES_ONLY: &str = "payloads are bytes; nothing is serialized";
+const NO_BLOCKING: &str = "a full queue makes the load late, it never blocks";
+const POLL_ONE: &str = "librdkafka hands records over one by one";
+
+#[rustfmt::skip]
+const JAVA: &[(&str, Java)] = &[
+    ("buffer.memory", Java::Kilo("queue.buffering.max.kbytes")),
+    ("fetch.max.wait.ms", Java::Name("fetch.wait.max.ms")),
+    ("key.deserializer", Java::Nothing(BYTES_ONLY)),
+    ("key.serializer", Java::Nothing(BYTES_ONLY)),
+    ("max.block.ms", Java::Nothing(NO_BLOCKING)),
+    ("max.poll.records", Java::Nothing(POLL_ONE)),
+    ("max.request.size", Java::Name("message.max.bytes")),
+    ("receive.buffer.bytes", Java::Name("socket.receive.buffer.bytes")),
+    ("send.buffer.bytes", Java::Name("socket.send.buffer.bytes")),
+    ("socket.connection.setup.timeout.max.ms", Java::Nothing("librdkafka's set-up timeout does not grow")),
+    ("value.deserializer", Java::Nothing(BYTES_ONLY)),
+    ("value.serializer", Java::Nothing(BYTES_ONLY)),
+];
+
+/// What the run decides, whatever anybody sets.
+const OURS: &[(&str, &str)] = &[
+    ("bootstrap.servers", "it starts the brokers"),
+    ("metadata.broker.list", "it starts the brokers"),
+    ("delivery.report.only.error", "acknowledgements are what is judged"),
+    ("test.mock.num.brokers", "the brokers must be real"),
+];
+
+/// What a property given under librdkafka's or a Java client's name comes to, or why it cannot be.
+pub fn meaning(side: Side, name: &str, value: &str) -> Result<Meaning, PropertyError> {
+    if let Some((_, why)) = OURS.iter().find(|(ours, _)| *ours == name) {
+        return Err(PropertyError::Ours { name: name.to_owned(), why });
+    }
+    if let Some((_, java)) = JAVA.iter().find(|(java, _)| *java == name) {
+        return from_java(side, name, java, value);
+    }
+    if !names(side).any(|known| known == name) {
+        return Err(PropertyError::Unknown { side, name: name.to_owned(), nearest: nearest(side, name) });
+    }
+    let value = match (name, value) {
+        ("auto.offset.reset", "none") => "error",
+        _ => value,
+    };
+    try_out(name, value)
+}
+
+fn from_java(side: Side, name: &str, java: &Java, value: &str) -> Result<Meaning, PropertyError> {
+    match java {
+        Java::Name(theirs) => meaning(side, theirs, value),
+        Java::Kilo(theirs) => {
+            let why =
+                || PropertyError::Value { name: name.to_owned(), why: format!("`{value}` is not a number of bytes") };
+            let bytes: u64 = value.trim().parse().map_err(|_| why())?;
+            meaning(side, theirs, &bytes.div_ceil(1024).max(1).to_string())
+        }
+        Java::Nothing(why) => Ok(Meaning::Nothing { why }),
+    }
+}
+
+fn try_out(name: &str, value: &str) -> Result<Meaning, PropertyError> {
+    match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) => Ok(Meaning::Set { name: name.to_owned(), value: value.to_owned() }),
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_INVALID, why, ..)) => {
+            Err(PropertyError::Value { name: name.to_owned(), why })
+        }
+        Err(other) => Err(PropertyError::Value { name: name.to_owned(), why: other.to_string() }),
+    }
+}
+
+fn nearest(side: Side, name: &str) -> Option<String> {
+    let known = names(side).chain(JAVA.iter().map(|(java, _)| *java));
+    let closest = known.map(|known| (strsim::damerau_levenshtein(name, known), known)).min()?;
+    (closest.0 <= name.len() / 2).then(|| closest.1.to_owned())
+}
+
+/// Every property librdkafka has for that side, by name, aliases included.
+pub fn names(side: Side) -> impl Iterator<Item = &'static str> {
+    let other = match side {
+        Side::Producer => Scope::Consumer,
+        Side::Consumer => Scope::Producer,
+    };
+    known().iter().filter(move |p| p.scope != other).map(|p| p.name.as_str())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scope {
+    Both,
+    Producer,
+    Consumer,
+}
+
+#[derive(Debug)]
+struct Known {
+    name: String,
+    scope: Scope,
+}
+
+fn known() -> &'static [Known] {
+    static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
+    KNOWN.get_or_init(|| parse_table(&shown_by_librdkafka()))
+}
+
+/// `name | C/P | range | default | …`, as in librdkafka's CONFIGURATION.md.
+fn parse_table(table: &str) -> Vec<Known> {
+    let row = |line: &str| {
+        let mut cells = line.split('|').map(str::trim);
+        let (name, scope) = (cells.next()?, cells.next()?);
+        let scope = match scope {
+            "*" => Scope::Both,
+            "P" => Scope::Producer,
+            "C" => Scope::Consumer,
+            _ => return None,
+        };
+        Some(Known { name: name.to_owned(), scope })
+    };
+    table.lines().filter_map(row).collect()
+}
+
+#[allow(unsafe_code)]
+fn shown_by_librdkafka() -> String {
+    use nix::libc;
+    use std::ptr;
+    let (mut text, mut length) = (ptr::null_mut(), 0);
+    // SAFETY: both pointers outlive the stream, which is closed before they are read; after that `text` is null or a
+    // malloc'ed buffer of `length` bytes that nobody else knows, and it is freed once, after it was copied.
+    unsafe {
+        let stream = libc::open_memstream(&mut text, &mut length);
+        if stream.is_null() {
+            return String::new();
+        }
+        rdkafka::bindings::rd_kafka_conf_properties_show(stream);
+        libc::fclose(stream);
+        if text.is_null() {
+            return String::new();
+        }
+        let copy = String::from_utf8_lossy(std::slice::from_raw_parts(text.cast::<u8>(), length)).into_owned();
+        libc::free(text.cast());
+        copy
+    }
+}
+
+fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Producer => "producer",
+        Side::Consumer => "consumer",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Side::{Consumer, Producer};
+
+    fn set(side: Side, name: &str, value: &str) -> (String, String) {
+        match meaning(side, name, value) {
+            Ok(Meaning::Set { name, value }) => (name, value),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_preset_is_made_of_properties_that_exist_for_its_side() {
+        for side in [Producer, Consumer] {
+            for (name, value) in durable(side) {
+                assert_eq!(set(side, &name, &value), (name, value));
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let refused = meaning(Producer, "enable.idempotense", "true").unwrap_err();
+        assert!(refused.to_string().contains("did you mean `enable.idempotence`?"), "{refused}");
+        let nothing = meaning(Producer, "zzzzzz", "1").unwrap_err();
+        assert!(!nothing.to_string().contains("did you mean"), "{nothing}");
+    }
+
+    #[test]
+    fn a_property_of_the_other_side_is_unknown() {
+        assert!(matches!(meaning(Consumer, "acks", "1"), Err(PropertyError::Unknown { .. })));
+        assert!(matches!(meaning(Producer, "fetch.wait.max.ms", "1"), Err(PropertyError::Unknown { .. })));
+        assert_eq!(set(Producer, "acks", "1"), ("acks".into(), "1".into()));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_refused() {
+        assert!(matches!(meaning(Producer, "acks", "many"), Err(PropertyError::Value { .. })));
+        assert!(matches!(meaning(Consumer, "isolation.level", "chaos"), Err(PropertyError::Value { .. })));
+    }
+
+    #[test]
+    fn java_spellings_are_understood() {
+        assert_eq!(set(Producer, "delivery.timeout.ms", "900").1, "900");
+        assert_eq!(set(Producer, "buffer.memory", "33554432").0, "queue.buffering.max.kbytes");
+        assert_eq!(set(Producer, "buffer.memory", "33554432").1, "32768");
+        assert_eq!(set(Producer, "max.request.size", "20000").0, "message.max.bytes");
+        assert_eq!(set(Consumer, "auto.offset.reset", "none").1, "error");
+        assert!(matches!(meaning(Producer, "key.serializer", "x"), Ok(Meaning::Nothing { .. })));
+    }
+
+    #[test]
+    fn what_the_run_decides_cannot_be_set() {
+        assert!(matches!(meaning(Producer, "bootstrap.servers", "x:1"), Err(PropertyError::Ours { .. })));
+    }
+}

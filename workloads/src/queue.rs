@@ -1,0 +1,147 @@
+//! The default workload: producers append to every log in turn, consumers read every log from its beginning, a sampler asks
+//! for ends and windows.
+//!
+//! Every record is unique and says who wrote it, so the whole of it is judged from offsets alone: loss, duplication, order,
+//! and linearizability of each log.
+
+use crate::spec::{ConsumerMode, ConsumerSpec, Load, ProducerSpec, RoleSpec, SamplerSpec, Spread};
+use crate::workload::{Crew, Plan, Site};
+use checker::claim::Claim;
+use history::Role;
+use serde::{Deserialize, Serialize};
+
+/// As it is called.
+pub const NAME: &str = "queue";
+/// In one line.
+pub const WHAT: &str =
+    "producers append to every log in turn, consumers read every log; loss, duplicates, order, staleness";
+
+/// Its shape.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Queue {
+    /// Producer processes, one writer each.
+    pub producers: u32,
+    /// Consumer processes; each reads every log.
+    pub consumers: u32,
+    /// How all producers together are loaded; a rate is shared among them, a wave is each one's.
+    pub load: Load,
+    /// Bytes of a payload.
+    pub record_bytes: usize,
+    /// From one log's turn to the next log's; 0 for no sampler.
+    pub sample_ms: u64,
+    /// Which log each record goes to.
+    pub spread: Spread,
+}
+
+impl Default for Queue {
+    fn default() -> Queue {
+        let load = Load::OpenLoop { per_second: 2000.0 };
+        Queue { producers: 2, consumers: 2, load, record_bytes: 256, sample_ms: 25, spread: Spread::RoundRobin }
+    }
+}
+
+impl Queue {
+    /// What it makes judgeable.
+    pub const CLAIMS: &'static [Claim] = &[
+        Claim::NoAckedLoss,
+        Claim::AllReadAfterHeal,
+        Claim::NoDuplicate,
+        Claim::OneValuePerOffset,
+        Claim::StablePrefix,
+        Claim::TrueAck,
+        Claim::ProducerOrder,
+        Claim::ConsumerOrder,
+        Claim::NoSkip,
+        Claim::NoAbortedRead,
+        Claim::LinearizableLog,
+        Claim::NoPhantom,
+        Claim::NoCorruption,
+        Claim::NoMisroute,
+        Claim::MonotoneObservables,
+    ];
+
+    /// Who is to do what on `site`.
+    pub fn plan(&self, site: &Site) -> Plan {
+        let mut crew = Crew::new(site);
+        for n in 1..=self.producers {
+            crew.client(&format!("producer-{n}"), Role::Producer, |process, writer| {
+                RoleSpec::Producer(ProducerSpec {
+                    process,
+                    writer,
+                    load: self.share(),
+                    record_bytes: self.record_bytes,
+                    spread: self.spread,
+                    properties: site.producer.clone(),
+                })
+            });
+        }
+        for n in 1..=self.consumers {
+            crew.client(&format!("consumer-{n}"), Role::Consumer, |process, _| {
+                let mode = ConsumerMode::Assign { logs: site.logs.iter().map(|l| l.id).collect() };
+                RoleSpec::Consumer(ConsumerSpec { process, mode, properties: site.consumer.clone() })
+            });
+        }
+        if self.sample_ms > 0 {
+            crew.client("sampler", Role::Sampler, |process, _| {
+                RoleSpec::Sampler(SamplerSpec { process, interval_ms: self.sample_ms })
+            });
+        }
+        crew.plan(Self::CLAIMS.to_vec())
+    }
+
+    fn share(&self) -> Load {
+        match self.load {
+            Load::OpenLoop { per_second } => {
+                Load::OpenLoop { per_second: per_second / f64::from(self.producers.max(1)) }
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{ClientSpec, LogPlace};
+    use history::{LogId, ProcessId, WriterId};
+
+    fn site() -> Site {
+        Site {
+            run: 1,
+            seed: 2,
+            bootstrap: vec!["127.0.0.1:1".into()],
+            logs: (0..4).map(|n| LogPlace { id: LogId(n), topic: "t".into(), partition: n as i32 }).collect(),
+            journals: "/nowhere".into(),
+            flush_ms_max: 1000,
+            producer: Default::default(),
+            consumer: Default::default(),
+            first_process: ProcessId(1),
+            first_writer: WriterId(0),
+        }
+    }
+
+    #[test]
+    fn everybody_has_a_process_and_every_producer_a_writer_of_its_own() {
+        let plan = Queue::default().plan(&site());
+        let names: Vec<&str> = plan.processes.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["producer-1", "producer-2", "consumer-1", "consumer-2", "sampler", "drain"]);
+        let writers: Vec<_> = plan.processes.iter().filter_map(|p| p.writer).collect();
+        assert_eq!(writers, [WriterId(0), WriterId(1)]);
+        assert_eq!(plan.drain, ProcessId(6));
+        assert_eq!(plan.clients.len(), 5);
+    }
+
+    #[test]
+    fn a_rate_is_shared_and_a_plan_survives_its_file() {
+        let plan = Queue::default().plan(&site());
+        let dir = tempfile::tempdir().unwrap();
+        for client in &plan.clients {
+            let path = dir.path().join(&client.name);
+            client.save(&path).unwrap();
+            assert_eq!(&ClientSpec::load(&path).unwrap(), client);
+        }
+        let RoleSpec::Producer(producer) = &plan.clients[0].roles[0] else { panic!("a producer comes first") };
+        assert_eq!(producer.load, Load::OpenLoop { per_second: 1000.0 });
+    }
+}

@@ -1,0 +1,230 @@
+//! What a client process is told: one JSON file, complete, so that a run can be repeated from it alone.
+//!
+//! **Invariant:** a specification decides everything but time. Names of properties in it are librdkafka's, already checked
+//! (`crate::properties`); topics appear here and nowhere in a history.
+
+use history::{LogId, ProcessId, WriterId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Largest specification read.
+pub const SPEC_BYTES_MAX: u64 = 16 << 20;
+
+/// One client process.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSpec {
+    /// As printed, and what its files are called.
+    pub name: String,
+    /// Run identity, carried by every payload.
+    pub run: u64,
+    /// First segment of its journal; must not exist.
+    pub journal: PathBuf,
+    /// `host:port` of some brokers.
+    pub bootstrap: Vec<String>,
+    /// Every log of the run.
+    pub logs: Vec<LogPlace>,
+    /// Seed of what it draws.
+    pub seed: u64,
+    /// How long it may take after SIGTERM to hear of what it has sent.
+    pub flush_ms_max: u64,
+    /// One thread each.
+    pub roles: Vec<RoleSpec>,
+}
+
+/// Where a log lies.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogPlace {
+    /// Its identity in the history.
+    pub id: LogId,
+    /// Its topic.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
+}
+
+/// What one thread of a client process does.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RoleSpec {
+    /// Appends through librdkafka.
+    Producer(ProducerSpec),
+    /// Reads through librdkafka.
+    Consumer(ConsumerSpec),
+    /// Asks brokers for ends and windows through the wire client.
+    Sampler(SamplerSpec),
+}
+
+/// A producer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ProducerSpec {
+    /// Who it is in the history.
+    pub process: ProcessId,
+    /// Whose values it appends.
+    pub writer: WriterId,
+    /// How fast.
+    pub load: Load,
+    /// Bytes of a payload.
+    pub record_bytes: usize,
+    /// Which log each record goes to.
+    pub spread: Spread,
+    /// librdkafka's properties.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// How fast records are handed over.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Load {
+    /// By plan: record n is due n / `per_second` after the start, whatever became of those before it.
+    OpenLoop {
+        /// Records per second, over 0.
+        per_second: f64,
+    },
+    /// As fast as replies allow.
+    ClosedLoop {
+        /// Records handed over and not yet reported; 1 is a synchronous producer.
+        outstanding_max: u64,
+    },
+    /// So many records at once, then the end.
+    Wave {
+        /// Records.
+        records: u64,
+        /// How long to wait for their reports.
+        wait_ms_max: u64,
+    },
+}
+
+/// Which log a record goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spread {
+    /// Each log in turn.
+    RoundRobin,
+    /// By a key drawn from `keys`; a key always goes to the same log.
+    Keyed {
+        /// How many keys, over 0.
+        keys: u64,
+    },
+}
+
+/// A consumer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ConsumerSpec {
+    /// Who it is in the history.
+    pub process: ProcessId,
+    /// How it comes by its logs.
+    pub mode: ConsumerMode,
+    /// librdkafka's properties.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// How a consumer comes by its logs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsumerMode {
+    /// Takes these, from their beginning.
+    Assign {
+        /// Of [`ClientSpec::logs`].
+        logs: Vec<LogId>,
+    },
+}
+
+/// A sampler.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SamplerSpec {
+    /// Who it is in the history.
+    pub process: ProcessId,
+    /// From one log's turn to the next log's.
+    pub interval_ms: u64,
+}
+
+/// Why a specification could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// The file system refused, or the file is too large.
+    #[error("client specification {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it answered.
+        source: io::Error,
+    },
+    /// It is not one.
+    #[error("client specification {path}: {source}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// It contradicts itself.
+    #[error("client specification {path}: {why}")]
+    Meaning {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        why: String,
+    },
+}
+
+impl ClientSpec {
+    /// Reads and checks a specification.
+    pub fn load(path: &Path) -> Result<ClientSpec, SpecError> {
+        let failed = |source| SpecError::Io { path: path.to_owned(), source };
+        if fs::metadata(path).map_err(failed)?.len() > SPEC_BYTES_MAX {
+            return Err(failed(io::Error::other(format!("larger than {SPEC_BYTES_MAX} bytes"))));
+        }
+        let text = fs::read(path).map_err(failed)?;
+        let spec: ClientSpec =
+            serde_json::from_slice(&text).map_err(|source| SpecError::Json { path: path.to_owned(), source })?;
+        spec.check().map_err(|why| SpecError::Meaning { path: path.to_owned(), why })?;
+        Ok(spec)
+    }
+
+    /// Writes it, for [`ClientSpec::load`].
+    pub fn save(&self, path: &Path) -> Result<(), SpecError> {
+        let text =
+            serde_json::to_vec_pretty(self).map_err(|source| SpecError::Json { path: path.to_owned(), source })?;
+        fs::write(path, text).map_err(|source| SpecError::Io { path: path.to_owned(), source })
+    }
+
+    /// Where the process writes its [`crate::client::status::Status`] before it ends: next to the journal.
+    pub fn status_path(&self) -> PathBuf {
+        self.journal.with_extension("status.json")
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let refuse = |bad: bool, why: &str| if bad { Err(why.to_owned()) } else { Ok(()) };
+        refuse(self.logs.is_empty(), "no logs")?;
+        refuse(self.roles.is_empty(), "no roles")?;
+        refuse(self.bootstrap.is_empty(), "no bootstrap addresses")?;
+        let logs: std::collections::BTreeSet<LogId> = self.logs.iter().map(|l| l.id).collect();
+        refuse(logs.len() != self.logs.len(), "a log appears twice")?;
+        for role in &self.roles {
+            match role {
+                RoleSpec::Producer(p) => refuse(!p.is_possible(), "a producer without rate, keys or a valid writer")?,
+                RoleSpec::Consumer(ConsumerSpec { mode: ConsumerMode::Assign { logs: wanted }, .. }) => {
+                    refuse(!wanted.iter().all(|id| logs.contains(id)), "a consumer of a log that does not exist")?
+                }
+                RoleSpec::Sampler(s) => refuse(s.interval_ms == 0, "a sampler without interval")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ProducerSpec {
+    fn is_possible(&self) -> bool {
+        let paced = match self.load {
+            Load::OpenLoop { per_second } => per_second.is_finite() && per_second > 0.0,
+            Load::ClosedLoop { outstanding_max } => outstanding_max > 0,
+            Load::Wave { .. } => true,
+        };
+        paced && self.spread != Spread::Keyed { keys: 0 } && self.writer.0 <= history::Value::WRITER_MAX
+    }
+}
