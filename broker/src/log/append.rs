@@ -1,7 +1,8 @@
 //! Appending: what a leader takes from a client, and what a follower takes from its leader.
 
-use super::batch::BatchError;
-use super::{LeaderEpoch, Log, LogError, Offset, ProducerId};
+use super::batch::{self, BatchError, Batches, Header};
+use super::marker::Marker;
+use super::{LeaderEpoch, Log, LogError, Offset, OffsetGaps, ProducerId, TimestampType};
 use thiserror::Error;
 
 /// Who asks a leader to append, and so how much of it must be checked.
@@ -120,7 +121,7 @@ pub enum AppendError {
 
 impl Log {
     /// Appends client or coordinator batches: gives them offsets from the end of the log on and stamps the epoch, in
-    /// place. One `write` for all of them; all or nothing.
+    /// place. One `write` for all of them (one more for each segment that fills up); all or nothing.
     ///
     /// # Errors
     /// [`AppendError`]; after `Storage` the log is not to be used any more.
@@ -131,16 +132,213 @@ impl Log {
         origin: Origin,
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
-        let _ = (batches, epoch, origin, now_ms);
-        Err(AppendError::Empty)
+        if let Some(current) = self.epochs.latest().filter(|current| *current > epoch) {
+            return Err(AppendError::StaleLeader { current, found: epoch });
+        }
+        let sizes = self.accept(batches, origin, now_ms)?;
+        let base_offset = self.end_offset();
+        let append_time_ms = (self.config.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms);
+        let headers = stamp(batches, &sizes, base_offset, |bytes| {
+            batch::set_leader_epoch(bytes, epoch);
+            if let Some(now_ms) = append_time_ms {
+                batch::set_append_time(bytes, now_ms);
+            }
+        })?;
+        if let Some(known) = self.check_producers(batches, &headers, origin)? {
+            return Ok(known);
+        }
+        self.write(batches, &headers)?;
+        let last_offset = self.end_offset().plus(-1);
+        Ok(Appended::New { base_offset, last_offset, append_time_ms })
     }
 
     /// Appends batches fetched from the leader, as they are, and says the new end of the log. All or nothing.
     ///
     /// # Errors
-    /// [`AppendError`]: `Corrupt`, `NotContiguous`, `TooLarge` or `Storage`.
+    /// [`AppendError`]: `Corrupt`, `NotContiguous`, or `Storage`, after which the log is not to be used any more.
     pub fn append_as_follower(&mut self, batches: &[u8]) -> Result<Offset, AppendError> {
-        let _ = batches;
+        let mut headers = Vec::new();
+        let mut end = self.end_offset();
+        for batch in Batches::new(batches) {
+            let batch = batch?;
+            batch.check_crc()?;
+            let found = batch.header.base_offset;
+            let gap = found > end && self.config.offset_gaps == OffsetGaps::Refused;
+            if found < end || gap {
+                return Err(AppendError::NotContiguous { end, found });
+            }
+            end = batch.header.next_offset();
+            headers.push(batch.header);
+        }
+        self.write(batches, &headers)?;
         Ok(self.end_offset())
     }
+
+    /// What a leader demands of batches before they have offsets; their sizes.
+    fn accept(&self, batches: &[u8], origin: Origin, now_ms: i64) -> Result<Vec<usize>, AppendError> {
+        let bytes_max = self.config.message_bytes_max.min(self.config.segment_bytes) as usize;
+        let mut sizes = Vec::with_capacity(1);
+        for batch in Batches::new(batches) {
+            let batch = batch?;
+            let bytes = batch.bytes.len();
+            if bytes > bytes_max {
+                return Err(AppendError::TooLarge { bytes, bytes_max });
+            }
+            batch.check_crc()?;
+            acceptable(&batch.header, origin).map_err(AppendError::Refused)?;
+            self.accept_timestamps(&batch.header, now_ms)?;
+            sizes.push(bytes);
+        }
+        if sizes.is_empty() { Err(AppendError::Empty) } else { Ok(sizes) }
+    }
+
+    /// By the header alone: the first and the largest timestamp stand for all.
+    fn accept_timestamps(&self, header: &Header, now_ms: i64) -> Result<(), AppendError> {
+        if self.config.timestamp_type == TimestampType::LogAppendTime || header.is_control() {
+            return Ok(());
+        }
+        let oldest = now_ms.saturating_sub(self.config.timestamp_before_ms_max);
+        let newest = now_ms.saturating_add(self.config.timestamp_after_ms_max);
+        let mut known = [header.base_timestamp, header.max_timestamp].into_iter().filter(|time| *time >= 0);
+        match known.find(|time| !(oldest..=newest).contains(time)) {
+            None => Ok(()),
+            Some(timestamp_ms) => Err(AppendError::Timestamp { timestamp_ms, now_ms }),
+        }
+    }
+
+    /// Checks epochs and sequences. Several batches are tried one after another on a copy of what is known.
+    fn check_producers(
+        &self,
+        batches: &[u8],
+        headers: &[Header],
+        origin: Origin,
+    ) -> Result<Option<Appended>, AppendError> {
+        if headers.iter().all(|header| header.producer_id().is_none()) {
+            return Ok(None);
+        }
+        let mut trial = self.producers.trial(headers.iter().filter_map(Header::producer_id));
+        for batch in Batches::new(batches) {
+            let batch = batch?;
+            let Some(id) = batch.header.producer_id() else { continue };
+            let marker = batch.header.is_control().then(|| Marker::parse(&batch)).flatten();
+            if let Some(old) = trial.check(id, &batch.header, marker.as_ref(), origin)? {
+                return Ok(Some(Appended::Duplicate {
+                    base_offset: old.base_offset(),
+                    last_offset: old.last_offset,
+                    timestamp_ms: old.timestamp_ms,
+                }));
+            }
+            trial.learn(id, &batch.header, marker.as_ref(), self.config.dedup_batches);
+        }
+        Ok(None)
+    }
+
+    /// Writes valid batches that follow the end of the log, into as many segments as they fill.
+    fn write(&mut self, mut bytes: &[u8], mut headers: &[Header]) -> Result<(), LogError> {
+        self.assign_epochs(headers)?;
+        while let Some(first) = headers.first() {
+            if self.roll_due(first) {
+                self.roll()?;
+            }
+            let (count, len) = self.fitting(headers);
+            let (now, later) = bytes.split_at(len);
+            let active = self.segments.active_mut();
+            active.append(now, &headers[..count], self.config.index_interval_bytes)?;
+            for batch in Batches::new(now).flatten() {
+                self.learn(&batch)?;
+            }
+            (bytes, headers) = (later, &headers[count..]);
+        }
+        Ok(())
+    }
+
+    fn assign_epochs(&mut self, headers: &[Header]) -> Result<(), LogError> {
+        let mut news = false;
+        for header in headers {
+            if let Some(epoch) = header.leader_epoch() {
+                news |= self.epochs.assign(epoch, header.base_offset);
+            }
+        }
+        if news { self.write_epochs() } else { Ok(()) }
+    }
+
+    /// How many of the batches fit into the active segment, at least one, and their bytes.
+    fn fitting(&self, headers: &[Header]) -> (usize, usize) {
+        let active = self.segments.active();
+        let room = u64::from(self.config.segment_bytes).saturating_sub(active.size());
+        let (mut count, mut bytes) = (0, 0);
+        for header in headers {
+            let fits = (bytes + header.size()) as u64 <= room && active.can_hold(header.last_offset());
+            if count > 0 && !fits {
+                break;
+            }
+            count += 1;
+            bytes += header.size();
+        }
+        (count, bytes)
+    }
+
+    /// Whether the active segment is too full or too old for this batch, or cannot number its offsets.
+    fn roll_due(&self, batch: &Header) -> bool {
+        let active = self.segments.active();
+        if active.size() == 0 {
+            return !active.can_hold(batch.last_offset());
+        }
+        let full = active.size() + batch.size() as u64 > u64::from(self.config.segment_bytes);
+        let age_ms = active
+            .first_timestamp_ms()
+            .filter(|first| *first >= 0)
+            .map(|first| batch.max_timestamp.saturating_sub(first));
+        full || age_ms.is_some_and(|age| age > self.config.segment_ms) || !active.can_hold(batch.last_offset())
+    }
+
+    /// Closes the active segment, begins the next, and keeps the producers as of there.
+    pub(super) fn roll(&mut self) -> Result<(), LogError> {
+        self.dir_dirty = true;
+        self.segments.roll()?;
+        self.write_snapshot()
+    }
+}
+
+/// What a client or coordinator may put into a batch, as far as the header tells.
+fn acceptable(header: &Header, origin: Origin) -> Result<(), &'static str> {
+    if header.record_count == 0 || i64::from(header.record_count) != i64::from(header.last_offset_delta) + 1 {
+        return Err("the record count does not fit the last offset delta");
+    }
+    if header.producer_id().is_none() && (header.is_transactional() || header.is_control()) {
+        return Err("a transaction needs a producer id");
+    }
+    if origin == Origin::Coordinator {
+        return Ok(());
+    }
+    if header.is_control() {
+        return Err("clients may not write control batches");
+    }
+    if header.base_offset != Offset(0) {
+        return Err("the base offset of a client's batch is not 0");
+    }
+    if header.producer_id().is_some() && (header.base_sequence < 0 || header.producer_epoch < 0) {
+        return Err("an idempotent producer's batch needs an epoch and a sequence");
+    }
+    Ok(())
+}
+
+/// Numbers the batches from `base` on, lets `change` change what it likes, and reads their headers again.
+fn stamp(
+    mut batches: &mut [u8],
+    sizes: &[usize],
+    mut base: Offset,
+    change: impl Fn(&mut [u8]),
+) -> Result<Vec<Header>, BatchError> {
+    let mut headers = Vec::with_capacity(sizes.len());
+    for size in sizes {
+        let (bytes, rest) = batches.split_at_mut(*size);
+        batch::set_base_offset(bytes, base);
+        change(bytes);
+        let header = Header::parse(bytes)?;
+        base = header.next_offset();
+        headers.push(header);
+        batches = rest;
+    }
+    Ok(headers)
 }

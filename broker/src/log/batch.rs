@@ -18,15 +18,16 @@ pub const PREFIX_BYTES: usize = 12;
 const MAGIC_END: usize = 17;
 const EPOCH_AT: usize = 12;
 const CRC_AT: usize = 17;
-const CRC_START: usize = 21;
+/// Where the bytes begin that the CRC covers.
+pub(super) const CRC_START: usize = 21;
 const ATTRIBUTES_AT: usize = 21;
 const MAX_TIMESTAMP_AT: usize = 35;
 
 const CODEC_MASK: i16 = 0x07;
 const CODEC_LAST: i16 = 4;
 const APPEND_TIME: i16 = 0x08;
-const TRANSACTIONAL: i16 = 0x10;
-const CONTROL: i16 = 0x20;
+pub(super) const TRANSACTIONAL: i16 = 0x10;
+pub(super) const CONTROL: i16 = 0x20;
 
 /// What is wrong with bytes that should be a record batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -197,10 +198,16 @@ impl Header {
         (self.producer_id >= 0).then_some(ProducerId(self.producer_id))
     }
 
-    /// Sequence number of the last record, wrapping after `i32::MAX`.
+    /// Sequence number of the last record, wrapping after `i32::MAX`; -1 if the batch has no sequence.
     #[must_use]
     pub fn last_sequence(&self) -> i32 {
-        add_sequence(self.base_sequence, self.last_offset_delta)
+        if self.base_sequence < 0 { -1 } else { add_sequence(self.base_sequence, self.last_offset_delta) }
+    }
+
+    /// Whether `computed` is the CRC-32C the batch should have.
+    pub(super) fn fits_crc(&self, computed: u32) -> Result<(), BatchError> {
+        let stored = self.crc;
+        if stored == computed { Ok(()) } else { Err(BatchError::Crc { stored, computed }) }
     }
 
     /// Compression of the records.
@@ -243,7 +250,7 @@ pub fn add_sequence(sequence: i32, records: i32) -> i32 {
 /// The sequence number `records` before `sequence`; before 0 comes `i32::MAX`.
 #[must_use]
 pub fn sub_sequence(sequence: i32, records: i32) -> i32 {
-    if sequence >= records { sequence - records } else { i32::MAX - (records - sequence) + 1 }
+    if sequence >= records { sequence - records } else { (i32::MAX - records).wrapping_add(sequence).wrapping_add(1) }
 }
 
 /// One whole batch: its header and all its bytes.
@@ -273,9 +280,7 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// [`BatchError::Crc`] if they do not fit.
     pub fn check_crc(&self) -> Result<(), BatchError> {
-        let computed = crc32c::crc32c(&self.bytes[CRC_START..]);
-        let stored = self.header.crc;
-        if stored == computed { Ok(()) } else { Err(BatchError::Crc { stored, computed }) }
+        self.header.fits_crc(crc32c::crc32c(&self.bytes[CRC_START..]))
     }
 
     /// The records as they are, behind the header.

@@ -14,22 +14,37 @@
 
 mod append;
 pub mod batch;
+pub mod checkpoint;
 mod config;
+pub mod epochs;
 mod flush;
+mod index;
+pub mod marker;
 mod partition_log;
-mod producers;
+pub mod producer_snapshot;
+pub mod producers;
 mod read;
+mod reader;
+mod records;
 mod recovery;
 mod retention;
+mod scan;
+mod segment;
+mod segments;
 mod timestamps;
+mod transactions;
 
 pub use crate::ids::{LeaderEpoch, Offset};
 pub use append::{AppendError, Appended, Origin};
 pub use config::{LogConfig, OffsetGaps, TimestampType};
 pub use flush::FlushTicket;
 pub use partition_log::{Log, LogError, Truncated};
-pub use producers::{AbortedTransaction, ProducerId};
+pub use producers::ProducerId;
 pub use read::ReadError;
-pub use recovery::{Cut, Finding, Opening, Recovery, Stop};
+pub use recovery::{Cut, Damage, Finding, Opening, Recovery, Stop};
 pub use retention::Deleted;
 pub use timestamps::TimestampedOffset;
+pub use transactions::AbortedTransaction;
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,31 @@
 //! One partition's log: its segments, epochs and producers, and the operations that keep the three in step.
+//!
+//! **Invariant:** at every moment the epochs and the producers are those of the batches in `start..end`; the epoch
+//! checkpoint is written before the first batch of an epoch is (KAFKA-16541), so that it never lacks one.
 
-use super::{AbortedTransaction, LeaderEpoch, LogConfig, Offset};
+use super::batch::{Batch, Header};
+use super::checkpoint::{self, LEADER_EPOCH_FILE};
+use super::epochs::EpochCache;
+use super::index::remove_if_there;
+use super::marker::Marker;
+use super::producers::{Producer, ProducerId, Producers};
+use super::reader::{WALK_BYTES, WalkError};
+use super::segment::{Segment, file_path};
+use super::segments::Segments;
+use super::{AbortedTransaction, LeaderEpoch, LogConfig, Offset, producer_snapshot};
+use std::collections::BTreeSet;
+use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// The disk failed, or what is on it cannot be a log. The caller fails the log folder.
+/// Larger control batches are not read: a marker has some eighty bytes.
+const MARKER_BYTES_MAX: usize = 64 * 1024;
+
+/// A system call on a log's files failed. The caller fails the log folder, as Kafka does.
 #[derive(Debug, Error)]
 pub enum LogError {
-    /// A system call failed.
+    /// What was tried, on which file, and why it failed.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
         /// What was tried.
@@ -18,6 +35,13 @@ pub enum LogError {
         /// Why it failed.
         source: io::Error,
     },
+}
+
+impl LogError {
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LogError + use<> {
+        let path = path.to_path_buf();
+        move |source| LogError::Io { doing, path, source }
+    }
 }
 
 /// What a truncation did.
@@ -34,7 +58,19 @@ pub struct Truncated {
 /// The log of one partition on one broker.
 #[derive(Debug)]
 pub struct Log {
-    config: LogConfig,
+    pub(super) config: LogConfig,
+    pub(super) segments: Segments,
+    pub(super) start: Offset,
+    pub(super) epochs: EpochCache,
+    pub(super) producers: Producers,
+    /// Offsets of the producer snapshots on disk.
+    pub(super) snapshots: BTreeSet<Offset>,
+    pub(super) recovery_point: Offset,
+    pub(super) flushed_ms: i64,
+    /// Counts truncations: a sync begun before one proves nothing about what was written after it.
+    pub(super) truncations: u64,
+    /// Whether files have come or gone since the folder was last synced.
+    pub(super) dir_dirty: bool,
 }
 
 impl Log {
@@ -49,22 +85,28 @@ impl Log {
         self.config = config;
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.segments.dir()
+    }
+
     /// Offset of the first record, or of the next one if there is none.
     #[must_use]
     pub fn start_offset(&self) -> Offset {
-        Offset(0)
+        self.start
     }
 
     /// Offset of the next record.
     #[must_use]
     pub fn end_offset(&self) -> Offset {
-        Offset(0)
+        self.segments.active().end()
     }
 
     /// Bytes of all segments.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        0
+        self.segments.size()
     }
 
     /// Notes that this broker leads in `epoch` from the end of the log on, before anything is appended.
@@ -72,37 +114,83 @@ impl Log {
     /// # Errors
     /// [`LogError`] if the checkpoint cannot be written.
     pub fn begin_epoch(&mut self, epoch: LeaderEpoch) -> Result<(), LogError> {
-        let _ = epoch;
-        Ok(())
+        let end = self.end_offset();
+        if self.epochs.assign(epoch, end) { self.write_epochs() } else { Ok(()) }
     }
 
     /// Epoch of the newest batch (or of the reign begun), if any.
     #[must_use]
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        None
+        self.epochs.latest()
     }
 
     /// Epoch that the record at `offset` was appended in.
     #[must_use]
     pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
-        let _ = offset;
-        None
+        self.epochs.epoch_at(offset)
+    }
+
+    /// All epochs with their start offsets, oldest first.
+    #[must_use]
+    pub fn epochs(&self) -> &[(LeaderEpoch, Offset)] {
+        self.epochs.entries()
     }
 
     /// The largest epoch not above `epoch`, and the offset at which it ended here (KIP-279). If every epoch here is
     /// above, the asked epoch itself with the start of the first one; `None` if `epoch` is above all epochs here.
     #[must_use]
     pub fn end_offset_for(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        let _ = epoch;
-        None
+        self.epochs.end_offset_for(epoch, self.end_offset())
     }
 
-    /// Removes everything from `offset` on. In the middle of a batch the whole batch goes.
+    pub(super) fn write_epochs(&self) -> Result<(), LogError> {
+        checkpoint::write_epochs(&self.dir().join(LEADER_EPOCH_FILE), self.epochs.entries())
+    }
+
+    /// Removes everything from `offset` on. In the middle of a batch the whole batch goes; below the start of the
+    /// log, everything. The caller writes the recovery point, which may have gone back, to its checkpoint.
     ///
     /// # Errors
     /// [`LogError`]: fatal for the folder.
     pub fn truncate_to(&mut self, offset: Offset) -> Result<Truncated, LogError> {
-        Ok(Truncated { from: offset, to: offset, bytes: 0 })
+        let from = self.end_offset();
+        if offset >= from {
+            return Ok(Truncated { from, to: from, bytes: 0 });
+        }
+        if offset < self.segments.first_base() {
+            return self.truncate_fully_and_start_at(offset);
+        }
+        self.truncations += 1;
+        self.dir_dirty = true;
+        let dropped = self.segments.drop_from(offset)?;
+        let cut = self.cut_active(offset)?;
+        self.start = self.start.min(self.end_offset());
+        self.forget_from_end()?;
+        Ok(Truncated { from, to: self.end_offset(), bytes: dropped + cut })
+    }
+
+    /// Cuts the active segment before the batch that holds `offset`.
+    fn cut_active(&mut self, offset: Offset) -> Result<u64, LogError> {
+        let active = self.segments.active_mut();
+        let before = active.size();
+        match active.locate(offset) {
+            Ok(None) => {}
+            Ok(Some(found)) => active.cut(found.position, found.header.base_offset.min(offset))?,
+            Err(WalkError::Batch(_)) => active.cut_at_damage(offset)?,
+            Err(WalkError::Storage(error)) => return Err(error),
+        }
+        Ok(before - self.segments.active().size())
+    }
+
+    /// Brings recovery point, epochs and producers back to an end that has moved down.
+    fn forget_from_end(&mut self) -> Result<(), LogError> {
+        let end = self.end_offset();
+        self.recovery_point = self.recovery_point.min(end);
+        if self.epochs.truncate_end(end) {
+            self.write_epochs()?;
+        }
+        self.drop_snapshots_above(end)?;
+        self.load_producers(end, end)
     }
 
     /// Removes everything; the log starts and ends at `offset`.
@@ -110,40 +198,177 @@ impl Log {
     /// # Errors
     /// [`LogError`]: fatal for the folder.
     pub fn truncate_fully_and_start_at(&mut self, offset: Offset) -> Result<Truncated, LogError> {
-        self.truncate_to(offset)
+        let from = self.end_offset();
+        self.truncations += 1;
+        self.dir_dirty = true;
+        let bytes = self.segments.restart(offset)?;
+        self.start = offset;
+        self.recovery_point = offset;
+        self.epochs.clear();
+        self.write_epochs()?;
+        self.drop_snapshots_above(Offset(-1))?;
+        self.producers = Producers::default();
+        Ok(Truncated { from, to: offset, bytes })
     }
 
     /// Takes note of the high watermark: transactions decided below it no longer hold the last stable offset back.
     pub fn on_high_watermark(&mut self, high_watermark: Offset) {
-        let _ = high_watermark;
+        self.producers.on_high_watermark(high_watermark);
     }
 
     /// First offset of a transaction that is open, or decided but not yet replicated; `None` if there is none. The
     /// last stable offset is the smaller of it and the high watermark.
     #[must_use]
     pub fn first_unstable_offset(&self) -> Option<Offset> {
-        None
+        self.producers.first_unstable().map(|first| first.max(self.start))
     }
 
-    /// The aborted transactions a read-committed reader of `from..up_to` must filter out.
+    /// The aborted transactions a read-committed reader of `from..up_to` must filter out, by their markers.
     ///
     /// # Errors
     /// [`LogError`] if a `.txnindex` cannot be read.
     pub fn aborted_transactions(&self, from: Offset, up_to: Offset) -> Result<Vec<AbortedTransaction>, LogError> {
-        let _ = (from, up_to);
-        Ok(Vec::new())
+        let mut found = Vec::new();
+        for segment in self.segments.from(from) {
+            let mut at = segment.aborted.partition_point(|aborted| aborted.last < from)?;
+            while let Some(aborted) = segment.aborted.get(at)? {
+                if aborted.first < up_to {
+                    found.push(aborted);
+                }
+                if aborted.last_stable >= up_to {
+                    return Ok(found);
+                }
+                at += 1;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The producers that wrote to this log and have not been forgotten (DescribeProducers), in no order.
+    pub fn producers(&self) -> impl Iterator<Item = (ProducerId, &Producer)> {
+        self.producers.iter()
+    }
+
+    /// What is known of one producer.
+    #[must_use]
+    pub fn producer(&self, id: ProducerId) -> Option<&Producer> {
+        self.producers.get(id)
     }
 
     /// Forgets producers that have been idle for `producer.id.expiration.ms`.
     pub fn expire_producers(&mut self, now_ms: i64) {
-        let _ = now_ms;
+        self.producers.expire(now_ms, self.config.producer_id_expiration_ms);
+    }
+
+    /// Takes note of a batch just written to the active segment.
+    pub(super) fn learn(&mut self, batch: &Batch<'_>) -> Result<(), LogError> {
+        let Some(id) = batch.header.producer_id() else { return Ok(()) };
+        let marker = batch.header.is_control().then(|| Marker::parse(batch)).flatten();
+        match self.producers.learn(id, &batch.header, marker.as_ref(), self.config.dedup_batches) {
+            Some(aborted) => self.segments.active_mut().aborted.push(aborted),
+            None => Ok(()),
+        }
+    }
+
+    /// Rebuilds the producers as of the end of the log: from the newest snapshot not above `snapshot_max`, and the
+    /// batches since. Transactions aborted from `index_from` on are indexed anew on the way.
+    pub(super) fn load_producers(&mut self, snapshot_max: Offset, index_from: Offset) -> Result<(), LogError> {
+        let mut from = self.start;
+        self.producers = Producers::default();
+        while let Some(at) = self.snapshots.range(..=snapshot_max).next_back().copied() {
+            if let Some(known) = self.read_snapshot(at)? {
+                self.producers = Producers::new(known);
+                from = from.max(at);
+                break;
+            }
+            self.snapshots.remove(&at);
+        }
+        let (producers, remembered_max) = (&mut self.producers, self.config.dedup_batches);
+        for segment in self.segments.iter_mut().filter(|segment| segment.end() > from) {
+            replay(segment, from, index_from, |id, header, marker| {
+                producers.learn(id, header, marker, remembered_max)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The producers in the snapshot at `at`; a file that is unfit is removed.
+    fn read_snapshot(&self, at: Offset) -> Result<Option<Vec<(ProducerId, Producer)>>, LogError> {
+        let path = file_path(self.dir(), at, "snapshot");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LogError::io("read", &path)(error)),
+        };
+        match producer_snapshot::decode(&bytes) {
+            Ok(known) => Ok(Some(known)),
+            Err(_) => remove_if_there(&path).map(|()| None),
+        }
+    }
+
+    /// Writes the producers as of the end of the log. Not synced: a torn snapshot is recognised and not needed.
+    pub(super) fn write_snapshot(&mut self) -> Result<(), LogError> {
+        let end = self.end_offset();
+        let path = file_path(self.dir(), end, "snapshot");
+        fs::write(&path, producer_snapshot::encode(self.producers.iter())).map_err(LogError::io("write", &path))?;
+        self.snapshots.insert(end);
+        Ok(())
+    }
+
+    pub(super) fn drop_snapshots_above(&mut self, offset: Offset) -> Result<(), LogError> {
+        let above = self.snapshots.split_off(&offset.plus(1));
+        above.iter().try_for_each(|at| remove_if_there(&file_path(self.dir(), *at, "snapshot")))
+    }
+
+    /// Removes snapshots at or below `offset`, below which there is no segment any more.
+    pub(super) fn drop_snapshots_below(&mut self, offset: Offset) -> Result<(), LogError> {
+        let keep = self.snapshots.split_off(&offset);
+        let below = std::mem::replace(&mut self.snapshots, keep);
+        below.iter().try_for_each(|at| remove_if_there(&file_path(self.dir(), *at, "snapshot")))
     }
 
     /// Syncs everything, writes indexes and the producers' snapshot: the next open may be told of a clean stop.
     ///
     /// # Errors
     /// [`LogError`]: then the stop was not clean.
-    pub fn close(self) -> Result<(), LogError> {
-        Ok(())
+    pub fn close(mut self) -> Result<(), LogError> {
+        self.write_snapshot()?;
+        self.segments.active_mut().seal()?;
+        self.dir_dirty = true;
+        self.flush_ticket().sync()
     }
+}
+
+/// Reads a segment's batches with a producer from `from` on, hands them to `learn`, and indexes the aborted
+/// transactions it reports from `index_from` on. Stops at damage.
+fn replay(
+    segment: &mut Segment,
+    from: Offset,
+    index_from: Offset,
+    mut learn: impl FnMut(ProducerId, &Header, Option<&Marker>) -> Option<AbortedTransaction>,
+) -> Result<(), LogError> {
+    let position = match segment.locate(from) {
+        Ok(Some(found)) => found.position,
+        Ok(None) | Err(WalkError::Batch(_)) => return Ok(()),
+        Err(WalkError::Storage(error)) => return Err(error),
+    };
+    let mut aborted = Vec::new();
+    let mut reader = segment.reader(position, WALK_BYTES);
+    while let Some(header) = reader.header_before_damage()? {
+        if let Some(id) = header.producer_id() {
+            let marker = if header.is_control() { read_marker(segment, reader.position(), &header)? } else { None };
+            aborted.extend(learn(id, &header, marker.as_ref()));
+        }
+        reader.skip(&header);
+    }
+    aborted.retain(|aborted| aborted.last >= index_from);
+    aborted.into_iter().try_for_each(|aborted| segment.aborted.push(aborted))
+}
+
+fn read_marker(segment: &Segment, position: u64, header: &Header) -> Result<Option<Marker>, LogError> {
+    if header.size() > MARKER_BYTES_MAX {
+        return Ok(None);
+    }
+    let bytes = segment.read_exact(position, header.size())?;
+    Ok(Batch::first(&bytes).ok().as_ref().and_then(Marker::parse))
 }

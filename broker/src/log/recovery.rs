@@ -1,7 +1,15 @@
 //! Opening a log: trusting what was synced, validating the rest, and saying what was found.
 
-use super::batch::BatchError;
+use super::batch::{BatchError, Header};
+use super::checkpoint::{self, LEADER_EPOCH_FILE};
+use super::epochs::EpochCache;
+use super::index::remove_if_there;
+use super::producers::Producers;
+use super::reader::{WALK_BYTES, WalkError};
+use super::scan::Scan;
 use super::{Log, LogConfig, LogError, Offset};
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 /// How the broker that last wrote the log stopped.
@@ -57,17 +65,52 @@ pub enum Damage {
         /// Its base offset.
         found: Offset,
     },
+    /// A batch further into its file than an index can say.
+    #[error("batch at byte {position}, beyond the largest segment")]
+    TooFar {
+        /// Where it begins.
+        position: u64,
+    },
 }
 
 /// Something worth knowing about a log that was opened, other than a cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The indexes of a segment were missing or unfit and have been rebuilt.
+    /// The indexes of a segment below the recovery point were missing or unfit and have been rebuilt.
     IndexRebuilt {
         /// Base offset.
         segment: Offset,
         /// What was wrong.
+        why: &'static str,
+    },
+    /// A segment that is not the last has a batch that cannot be read; it was synced once and is left as it is, and
+    /// reads that come to it are refused.
+    Damaged {
+        /// Base offset.
+        segment: Offset,
+        /// Where in its file.
+        position: u64,
+        /// What is wrong there.
+        why: Damage,
+    },
+    /// Offsets that no segment holds: a segment is gone, or compaction emptied its end.
+    Gap {
+        /// End of the segment before.
+        from: Offset,
+        /// Base of the segment after.
+        to: Offset,
+    },
+    /// The leader epochs were rebuilt from the batches.
+    EpochsRebuilt {
+        /// What was wrong with the checkpoint.
         why: String,
+    },
+    /// The log ended before the start it should have: it was emptied and begins there.
+    Restarted {
+        /// End of the log found.
+        end: Offset,
+        /// Where it begins now.
+        start: Offset,
     },
 }
 
@@ -87,10 +130,149 @@ pub struct Recovery {
 impl Log {
     /// Opens the log in `dir`, which is created if it is not there.
     ///
+    /// After a clean stop everything is trusted that fits together. After an unclean one every segment that reaches
+    /// above the recovery point is validated batch by batch, cut at the first bad one, and indexed anew. The caller
+    /// tells the log the high watermark next ([`Log::on_high_watermark`]).
+    ///
     /// # Errors
     /// [`LogError`] if the disk fails; damage is never an error, it is cut, rebuilt or reported.
     pub fn open(dir: &Path, config: LogConfig, opening: Opening) -> Result<(Log, Recovery), LogError> {
-        let _ = (config, opening);
-        Err(LogError::Io { doing: "open", path: dir.to_path_buf(), source: std::io::ErrorKind::Unsupported.into() })
+        fs::create_dir_all(dir).map_err(LogError::io("create", dir))?;
+        let mut scan = Scan::new(dir, &config, opening);
+        let found = files(dir)?;
+        scan.segments(&found.bases)?;
+        let (segments, rescanned_from, recovery) = scan.finish()?;
+        let mut log = Log {
+            start: opening.log_start.max(segments.first_base()),
+            recovery_point: opening.recovery_point,
+            config,
+            segments,
+            epochs: EpochCache::default(),
+            producers: Producers::default(),
+            snapshots: found.snapshots,
+            flushed_ms: opening.now_ms,
+            truncations: 0,
+            dir_dirty: true,
+        };
+        let recovery = log.settle(opening, rescanned_from, recovery)?;
+        Ok((log, recovery))
     }
+
+    /// Brings everything beside the segments in step with them.
+    fn settle(
+        &mut self,
+        opening: Opening,
+        rescanned_from: Option<Offset>,
+        mut recovery: Recovery,
+    ) -> Result<Recovery, LogError> {
+        let end = self.end_offset();
+        if self.start > end {
+            recovery.findings.push(Finding::Restarted { end, start: self.start });
+            self.truncate_fully_and_start_at(self.start)?;
+            return Ok(recovery);
+        }
+        let trusted = opening.stop == Stop::Clean && recovery.cut.is_none() && rescanned_from.is_none();
+        self.recovery_point = if trusted { end } else { opening.recovery_point.min(end) };
+        recovery.findings.extend(self.load_epochs()?);
+        let snapshot_max = rescanned_from.unwrap_or(end).min(end);
+        self.drop_snapshots_above(snapshot_max)?;
+        self.load_producers(snapshot_max, rescanned_from.unwrap_or(end))?;
+        self.producers.expire(opening.now_ms, self.config.producer_id_expiration_ms);
+        self.segments.seal_closed()?;
+        Ok(recovery)
+    }
+
+    /// Reads the epoch checkpoint, or the epochs off the batches if it is unfit or contradicts them.
+    fn load_epochs(&mut self) -> Result<Option<Finding>, LogError> {
+        let path = self.dir().join(LEADER_EPOCH_FILE);
+        let written = checkpoint::read_epochs(&path);
+        let entries = written.as_ref().ok().and_then(Option::as_deref).unwrap_or_default();
+        self.epochs = EpochCache::new(entries.iter().copied());
+        let mut changed = self.epochs.truncate_end(self.end_offset());
+        changed |= self.epochs.truncate_start(self.start);
+        let why = match written {
+            Err(error) => Some(error.to_string()),
+            Ok(None) if self.segments.size() > 0 => Some("no leader-epoch-checkpoint".to_owned()),
+            Ok(_) => self.contradiction()?.map(str::to_owned),
+        };
+        if why.is_some() {
+            self.rebuild_epochs()?;
+        }
+        if changed || why.is_some() {
+            self.write_epochs()?;
+        }
+        Ok(why.map(|why| Finding::EpochsRebuilt { why }))
+    }
+
+    /// Whether the epochs of the first and the last batch are not those of the checkpoint.
+    fn contradiction(&self) -> Result<Option<&'static str>, LogError> {
+        if let Some(first) = self.header_at(self.start)?
+            && first.leader_epoch() != self.epochs.epoch_at(self.start.max(first.base_offset))
+        {
+            return Ok(Some("the first batch is of another epoch"));
+        }
+        let last = self.header_at(self.end_offset().plus(-1))?;
+        let fits = last.is_none_or(|last| last.leader_epoch() == self.epochs.epoch_at(last.base_offset));
+        Ok((!fits).then_some("the last batch is of another epoch"))
+    }
+
+    fn header_at(&self, offset: Offset) -> Result<Option<Header>, LogError> {
+        for segment in self.segments.from(offset) {
+            match segment.locate(offset) {
+                Ok(Some(found)) => return Ok(Some(found.header)),
+                Ok(None) | Err(WalkError::Batch(_)) => {}
+                Err(WalkError::Storage(error)) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn rebuild_epochs(&mut self) -> Result<(), LogError> {
+        self.epochs.clear();
+        for segment in self.segments.from(self.start) {
+            let mut reader = segment.reader(0, WALK_BYTES);
+            while let Some(header) = reader.header_before_damage()? {
+                if let Some(epoch) = header.leader_epoch() {
+                    self.epochs.assign(epoch, header.base_offset);
+                }
+                reader.skip(&header);
+            }
+        }
+        self.epochs.truncate_start(self.start);
+        Ok(())
+    }
+}
+
+/// The files of a log's folder that have an offset for a name.
+#[derive(Debug, Default)]
+struct Files {
+    bases: BTreeSet<Offset>,
+    snapshots: BTreeSet<Offset>,
+}
+
+/// Lists the folder. Indexes without a log are left behind by a deletion that a crash interrupted, and go; files of
+/// any other name are not ours.
+fn files(dir: &Path) -> Result<Files, LogError> {
+    let mut files = Files::default();
+    let mut indexes = Vec::new();
+    for entry in fs::read_dir(dir).map_err(LogError::io("list", dir))? {
+        let path = entry.map_err(LogError::io("list", dir))?.path();
+        let Some((offset, extension)) = parse_name(&path) else { continue };
+        match extension {
+            "log" => drop(files.bases.insert(offset)),
+            "snapshot" => drop(files.snapshots.insert(offset)),
+            "index" | "timeindex" | "txnindex" => indexes.push((offset, path)),
+            _ => {}
+        }
+    }
+    let orphans = indexes.iter().filter(|(offset, _)| !files.bases.contains(offset));
+    orphans.into_iter().try_for_each(|(_, path)| remove_if_there(path))?;
+    Ok(files)
+}
+
+fn parse_name(path: &Path) -> Option<(Offset, &str)> {
+    let (stem, extension) = (path.file_stem()?.to_str()?, path.extension()?.to_str()?);
+    let digits = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());
+    let offset = stem.parse().ok().filter(|_| digits)?;
+    Some((Offset(offset), extension))
 }

@@ -1,6 +1,10 @@
 //! From timestamps to offsets (ListOffsets).
 
-use super::{LeaderEpoch, Log, Offset, ReadError};
+use super::batch::Batch;
+use super::read::at;
+use super::reader::WALK_BYTES;
+use super::segment::Segment;
+use super::{LeaderEpoch, Log, Offset, ReadError, records};
 
 /// A record found by its timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +18,20 @@ pub struct TimestampedOffset {
 }
 
 impl Log {
-    /// The first record whose timestamp is at least `timestamp_ms`.
+    /// The first record whose timestamp is at least `timestamp_ms`. A batch whose records cannot be read is answered
+    /// by its first offset.
     ///
     /// # Errors
     /// [`ReadError`]: `Corrupt` or `Storage`.
     pub fn offset_for_timestamp(&self, timestamp_ms: i64) -> Result<Option<TimestampedOffset>, ReadError> {
-        let _ = timestamp_ms;
+        let wanted = |segment: &&Segment| {
+            segment.end() > self.start && segment.largest().is_some_and(|largest| largest.timestamp_ms >= timestamp_ms)
+        };
+        for segment in self.segments.iter().filter(wanted) {
+            if let Some(found) = self.find_in(segment, timestamp_ms)? {
+                return Ok(Some(found));
+            }
+        }
         Ok(None)
     }
 
@@ -28,6 +40,34 @@ impl Log {
     /// # Errors
     /// [`ReadError`]: `Corrupt` or `Storage`.
     pub fn max_timestamp(&self) -> Result<Option<TimestampedOffset>, ReadError> {
+        let segments = self.segments.iter().filter(|segment| segment.end() > self.start);
+        let largest = segments.filter_map(|segment| segment.largest().map(|largest| largest.timestamp_ms)).max();
+        largest.map_or(Ok(None), |timestamp_ms| self.offset_for_timestamp(timestamp_ms))
+    }
+
+    fn find_in(&self, segment: &Segment, timestamp_ms: i64) -> Result<Option<TimestampedOffset>, ReadError> {
+        let mut reader = segment.reader(segment.position_of_timestamp(timestamp_ms)?, WALK_BYTES);
+        while let Some(header) = reader.header().map_err(|error| at(segment.base(), error))? {
+            if header.max_timestamp >= timestamp_ms && header.last_offset() >= self.start {
+                let bytes = segment.read_exact(reader.position(), header.size())?;
+                let batch = Batch::first(&bytes).map_err(|error| at(header.base_offset, error.into()))?;
+                if let Some(found) = self.find_among(&batch, timestamp_ms) {
+                    return Ok(Some(found));
+                }
+            }
+            reader.skip(&header);
+        }
         Ok(None)
+    }
+
+    fn find_among(&self, batch: &Batch<'_>, timestamp_ms: i64) -> Option<TimestampedOffset> {
+        let leader_epoch = batch.header.leader_epoch();
+        let Some(plain) = records::decompressed(batch) else {
+            let offset = batch.header.base_offset.max(self.start);
+            return Some(TimestampedOffset { offset, timestamp_ms: batch.header.max_timestamp, leader_epoch });
+        };
+        let mut records = records::records(batch, &plain);
+        let record = records.find(|record| record.timestamp_ms >= timestamp_ms && record.offset >= self.start)?;
+        Some(TimestampedOffset { offset: record.offset, timestamp_ms: record.timestamp_ms, leader_epoch })
     }
 }

@@ -1,0 +1,78 @@
+//! The records inside a batch, as far as this module wants to know them: offset, timestamp, key and value.
+//!
+//! Off the hot path: only a question about timestamps and a transaction marker come here. Lengths are checked against
+//! the bytes there are; nothing is allocated for uncompressed records.
+
+use super::batch::{Batch, Codec};
+use super::{Offset, TimestampType};
+use bytes::{Buf, Bytes};
+use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
+
+/// One record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record<'a> {
+    pub offset: Offset,
+    pub timestamp_ms: i64,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+}
+
+/// The records of `batch` without their compression; `None` if they cannot be decompressed.
+pub(super) fn decompressed(batch: &Batch<'_>) -> Option<Bytes> {
+    let mut compressed = Bytes::copy_from_slice(batch.records());
+    let take = |plain: &mut Bytes| Ok(std::mem::take(plain));
+    match batch.header.codec() {
+        Codec::None => Some(compressed),
+        Codec::Gzip => Gzip::decompress(&mut compressed, take).ok(),
+        Codec::Snappy => Snappy::decompress(&mut compressed, take).ok(),
+        Codec::Lz4 => Lz4::decompress(&mut compressed, take).ok(),
+        Codec::Zstd => Zstd::decompress(&mut compressed, take).ok(),
+    }
+}
+
+/// The records in `plain`, the decompressed records of `batch`, up to the first that makes no sense.
+pub(super) fn records<'a>(batch: &Batch<'_>, plain: &'a [u8]) -> impl Iterator<Item = Record<'a>> {
+    let header = batch.header;
+    let mut rest = plain;
+    let mut left = header.record_count;
+    std::iter::from_fn(move || {
+        left = left.checked_sub(1).filter(|left| *left >= 0)?;
+        let length = usize::try_from(varint(&mut rest)?).ok()?;
+        let mut body = rest.get(..length)?;
+        rest = &rest[length..];
+        body = body.get(1..)?;
+        let timestamp_delta = varint(&mut body)?;
+        let offset_delta = varint(&mut body)?;
+        let timestamp_ms = match header.timestamp_type() {
+            TimestampType::CreateTime => header.base_timestamp.checked_add(timestamp_delta)?,
+            TimestampType::LogAppendTime => header.max_timestamp,
+        };
+        let offset = Offset(header.base_offset.0.checked_add(offset_delta)?);
+        Some(Record { offset, timestamp_ms, key: field(&mut body)?, value: field(&mut body)? })
+    })
+}
+
+/// A zig-zag encoded number of at most ten bytes.
+fn varint(bytes: &mut &[u8]) -> Option<i64> {
+    let mut raw = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = bytes.try_get_u8().ok()?;
+        raw |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed());
+        }
+    }
+    None
+}
+
+/// A length, -1 for a null, and that many bytes.
+fn field<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
+    let length = varint(bytes)?;
+    if length < 0 {
+        return Some(None);
+    }
+    let length = usize::try_from(length).ok()?;
+    let field = bytes.get(..length)?;
+    *bytes = &bytes[length..];
+    Some(Some(field))
+}
