@@ -12,6 +12,7 @@ pub mod anomaly;
 pub mod claim;
 pub mod contract;
 pub mod judge;
+pub mod search;
 
 pub use anomaly::{Anomaly, AnomalyKind, OpRef};
 pub use claim::Claim;
