@@ -7,12 +7,14 @@
 //!
 //! Deliberately absent: judgement (crate `checker`), processes and signals (the harness), anything that prints.
 
+pub mod arrow;
 pub mod exit;
 pub mod file;
 pub mod folder;
 pub mod json;
 pub mod manifest;
 pub mod merge;
+pub mod replicas;
 pub mod wall;
 
 pub use exit::Exit;

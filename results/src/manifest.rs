@@ -8,6 +8,7 @@ use crate::file::{FileError, Place, Problem};
 use crate::folder::RunFolder;
 use crate::json;
 use crate::wall::Wall;
+use checker::{Contract, Promises};
 use history::{Names, Nanos};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -44,9 +45,9 @@ pub struct Manifest {
     /// Settings by role: `topic`, `producer`, `consumer`, `broker`.
     pub properties: BTreeMap<String, Properties>,
     /// What must hold, as derived before the run.
-    pub contract: serde_json::Value,
+    pub contract: Contract,
     /// What the judge was told of the set-up.
-    pub promises: serde_json::Value,
+    pub promises: Promises,
 }
 
 impl Manifest {
@@ -231,8 +232,8 @@ mod tests {
             began: Began { wall: Wall(5_000), mono: Nanos(1_000) },
             names: Names { run: u64::MAX, epoch: Nanos(7), ..Names::default() },
             properties: [("topic".to_owned(), Properties::from_iter([("min.insync.replicas", "2")]))].into(),
-            contract: serde_json::json!({ "no-acked-loss": "forbidden" }),
-            promises: serde_json::Value::Null,
+            contract: Contract::durable(),
+            promises: Promises::durable(),
         }
     }
 
