@@ -3,10 +3,14 @@
 //! Off the hot path: only a question about timestamps and a transaction marker come here. Lengths are checked against
 //! the bytes there are; nothing is allocated for uncompressed records.
 
-use super::batch::{Batch, Codec};
+use super::batch::Batch;
+use super::decompress::decompress;
 use super::{Offset, TimestampType};
-use bytes::{Buf, Bytes};
-use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
+use bytes::Buf;
+use std::borrow::Cow;
+
+/// Batches that are larger without their compression are not looked into.
+const PLAIN_BYTES_MAX: usize = 64 << 20;
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,17 +21,9 @@ pub(super) struct Record<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// The records of `batch` without their compression; `None` if they cannot be decompressed.
-pub(super) fn decompressed(batch: &Batch<'_>) -> Option<Bytes> {
-    let mut compressed = Bytes::copy_from_slice(batch.records());
-    let take = |plain: &mut Bytes| Ok(std::mem::take(plain));
-    match batch.header.codec() {
-        Codec::None => Some(compressed),
-        Codec::Gzip => Gzip::decompress(&mut compressed, take).ok(),
-        Codec::Snappy => Snappy::decompress(&mut compressed, take).ok(),
-        Codec::Lz4 => Lz4::decompress(&mut compressed, take).ok(),
-        Codec::Zstd => Zstd::decompress(&mut compressed, take).ok(),
-    }
+/// The records of `batch` without their compression; `None` if they cannot be decompressed within the limit.
+pub(super) fn decompressed<'a>(batch: &Batch<'a>) -> Option<Cow<'a, [u8]>> {
+    decompress(batch.header.codec(), batch.records(), PLAIN_BYTES_MAX)
 }
 
 /// The records in `plain`, the decompressed records of `batch`, up to the first that makes no sense.

@@ -40,9 +40,29 @@ impl Log {
     /// # Errors
     /// [`ReadError`]: `Corrupt` or `Storage`.
     pub fn max_timestamp(&self) -> Result<Option<TimestampedOffset>, ReadError> {
-        let segments = self.segments.iter().filter(|segment| segment.end() > self.start);
-        let largest = segments.filter_map(|segment| segment.largest().map(|largest| largest.timestamp_ms)).max();
+        let mut largest = None;
+        for segment in self.segments.iter().filter(|segment| segment.end() > self.start) {
+            largest = largest.max(self.largest_of(segment)?);
+        }
         largest.map_or(Ok(None), |timestamp_ms| self.offset_for_timestamp(timestamp_ms))
+    }
+
+    /// The largest timestamp of the segment's batches that reach above the start of the log.
+    fn largest_of(&self, segment: &Segment) -> Result<Option<i64>, ReadError> {
+        match segment.largest() {
+            None => return Ok(None),
+            Some(largest) if largest.offset >= self.start => return Ok(Some(largest.timestamp_ms)),
+            Some(_) => {}
+        }
+        let mut largest = None;
+        let mut reader = segment.reader(0, WALK_BYTES);
+        while let Some(header) = reader.header_before_damage()? {
+            let timestamp_ms =
+                Some(header.max_timestamp).filter(|time| *time >= 0 && header.last_offset() >= self.start);
+            largest = largest.max(timestamp_ms);
+            reader.skip(&header);
+        }
+        Ok(largest)
     }
 
     fn find_in(&self, segment: &Segment, timestamp_ms: i64) -> Result<Option<TimestampedOffset>, ReadError> {
