@@ -1,11 +1,34 @@
 //! What breaks: faults, their schedule, and the evidence that they took effect.
 //!
-//! A `Plan` is drawn from the seed before the run; a `Runner` executes it one episode at a time
-//! against a [`cluster::Cluster`], driven by ticks; every episode ends as an `Episode`, from which
-//! `exposure` and `coverage` say what was at risk and which floor was missed.
+//! A [`Plan`] is drawn from the seed before the run; a [`Runner`] executes it one episode at a time against a
+//! [`Cluster`], driven by ticks; every episode ends as an [`Episode`], from which [`exposure`] and [`Coverage`] say
+//! what was at risk and which floor was missed.
 //!
 //! **Invariants:** whatever happens, the runner ends with every node running, or says which one it could not start. An
 //! episode is called effective only by evidence, never because it was asked for. Nothing here sleeps, spawns a thread
 //! or a process, or reads a clock of its own.
 
+mod act;
 pub mod cluster;
+pub mod coverage;
+pub mod episode;
+pub mod exposure;
+pub mod fault;
+pub mod faults;
+pub mod heal;
+pub mod mix;
+pub mod plan;
+pub mod runner;
+pub mod scene;
+#[cfg(test)]
+mod sim;
+
+pub use cluster::Cluster;
+pub use coverage::{Coverage, Floors, MissedFloor};
+pub use episode::Episode;
+pub use exposure::{RiskWindow, exposure};
+pub use fault::{FaultKind, Timing, UnknownFault};
+pub use heal::{Unhealed, heal_all};
+pub use mix::{Mix, MixError};
+pub use plan::{Plan, PlanError};
+pub use runner::{Next, Runner};

@@ -1,0 +1,232 @@
+//! An episode under way: performs its steps one after the other and notes what it sees.
+//!
+//! **Invariant:** the moment of injection is noted before the first harm is attempted, so that the window of risk is
+//! never too short; a harm is done only to the very process the roles were told for.
+
+use crate::cluster::{Appends, Cluster, NodeState, Refusal};
+use crate::episode::{Episode, Evidence, Outcome, Part, Target};
+use crate::fault::{ATTEMPTS_MS, STALE_WRITES_MIN, Script, Step, Timing};
+use crate::plan::Planned;
+use crate::scene::{Scene, Skip};
+use history::{LeaderEpoch, LogId, Nanos, NodeId};
+
+/// How long a stopped process may take to show it, milliseconds.
+const STOP_MS_MAX: u64 = 1000;
+const SAMPLE_EVERY_MS: u64 = 5;
+const COUNT_EVERY_MS: u64 = 20;
+const ROLES_EVERY_MS: u64 = 100;
+
+/// Whether a step is over.
+pub(crate) enum Progress {
+    Over,
+    /// Not before this moment.
+    Wait(Nanos),
+}
+
+/// An episode under way.
+pub(crate) struct Active {
+    pub(crate) episode: Episode,
+    scene: Scene,
+    script: Script,
+    timing: Timing,
+    step: usize,
+    since: Option<Nanos>,
+    base: Option<Appends>,
+}
+
+/// What an episode was asked to be before a target was found.
+pub(crate) fn unplaced(index: u32, planned: &Planned, asked: Nanos) -> Episode {
+    Episode {
+        index,
+        fault: planned.fault,
+        log: planned.log,
+        hold_ms: planned.hold_ms,
+        attempts: 0,
+        targets: Vec::new(),
+        asked,
+        injected: None,
+        healed: None,
+        recovered: None,
+        outcome: Outcome::Skipped { reason: String::new() },
+        effective: false,
+        evidence: Vec::new(),
+    }
+}
+
+impl Active {
+    /// An episode whose script is about to begin. Says no if a node of it does not run.
+    pub(crate) fn begin(mut episode: Episode, scene: Scene, script: Script, timing: Timing) -> Result<Active, Skip> {
+        let accomplices = script.accomplices.iter().map(|node| (*node, Part::Accomplice));
+        for (node, part) in std::iter::once((script.target, Part::Target)).chain(accomplices) {
+            let life = scene.life(node)?;
+            episode.targets.push(Target::of(&scene, node, part, life));
+        }
+        episode.outcome = Outcome::Installed;
+        Ok(Active { episode, scene, script, timing, step: 0, since: None, base: None })
+    }
+
+    /// Goes on hurting until the harm is over or was refused.
+    pub(crate) fn hurt(&mut self, cluster: &mut dyn Cluster) -> Progress {
+        while let Some(step) = self.script.hurt.get(self.step).copied() {
+            match self.perform(step, cluster) {
+                Ok(Progress::Over) => self.next_step(),
+                Ok(wait) => return wait,
+                Err(refusal) => {
+                    self.give_up(refusal.to_string());
+                    break;
+                }
+            }
+        }
+        self.compare(cluster);
+        self.step = 0;
+        self.since = None;
+        Progress::Over
+    }
+
+    /// Goes on with the script's own order of healing; what is refused here is left to the general healing.
+    pub(crate) fn heal(&mut self, cluster: &mut dyn Cluster) -> Progress {
+        while let Some(step) = self.script.heal.get(self.step).copied() {
+            match self.perform(step, cluster) {
+                Ok(Progress::Wait(at)) => return Progress::Wait(at),
+                Ok(Progress::Over) | Err(_) => self.next_step(),
+            }
+        }
+        Progress::Over
+    }
+
+    /// What was done so far counts as not surely done, and the script's own order of healing is not waited for.
+    pub(crate) fn give_up(&mut self, reason: String) {
+        self.episode.outcome = match self.episode.injected {
+            Some(_) => Outcome::Indeterminate { reason },
+            None => Outcome::Skipped { reason },
+        };
+        self.script.heal.clear();
+    }
+
+    /// Every node runs: notes when, and which of those hit are new processes.
+    pub(crate) fn healed(&mut self, cluster: &dyn Cluster) {
+        self.episode.healed = Some(cluster.now());
+        for target in &self.episode.targets {
+            let (node, before) = (target.node, target.life);
+            if let Some(after) = cluster.state(node).life().filter(|after| *after != before) {
+                self.episode.evidence.push(Evidence::Restarted { node, before, after });
+            }
+        }
+    }
+
+    /// The record.
+    pub(crate) fn finish(mut self) -> Episode {
+        let installed = self.episode.outcome == Outcome::Installed;
+        self.episode.effective = installed && self.episode.fault.definition().effective(&self.episode);
+        self.episode
+    }
+
+    fn next_step(&mut self) {
+        self.step += 1;
+        self.since = None;
+        self.base = None;
+    }
+
+    fn perform(&mut self, step: Step, cluster: &mut dyn Cluster) -> Result<Progress, Refusal> {
+        let since = *self.since.get_or_insert(cluster.now());
+        match step {
+            Step::Kill(node) => self.kill(node, cluster)?,
+            Step::Pause(node) => self.pause(node, cluster)?,
+            Step::Resume(node) if matches!(cluster.state(node), NodeState::Paused(_)) => cluster.resume(node)?,
+            Step::Start(node) if cluster.state(node) == NodeState::Down => _ = cluster.start(node)?,
+            Step::Resume(_) | Step::Start(_) => (),
+            Step::Sample(node) => return Ok(self.sample(node, since, cluster)),
+            Step::Probe(node) => self.probe(node, cluster),
+            Step::Hold(ms) => return Ok(wait_until(since.plus_ms(ms), cluster.now())),
+            Step::AwaitStale { log, settle_ms, at_most_ms } => {
+                let (settled, at_latest) = (since.plus_ms(settle_ms), since.plus_ms(at_most_ms));
+                return Ok(self.await_stale(log, settled, at_latest, cluster));
+            }
+            Step::AwaitElection { log, from, at_most_ms } => {
+                return Ok(await_election(log, from, since.plus_ms(at_most_ms), cluster));
+            }
+        }
+        Ok(Progress::Over)
+    }
+
+    /// Says no if the node is not the process it was when the roles were told.
+    fn still_the_same(&self, node: NodeId, cluster: &dyn Cluster) -> Result<(), Refusal> {
+        match (self.scene.life(node), cluster.state(node)) {
+            (Ok(before), NodeState::Running(now)) if before == now => Ok(()),
+            _ => Err(Refusal(format!("node {} is not the process any more that it was when roles were told", node.0))),
+        }
+    }
+
+    fn kill(&mut self, node: NodeId, cluster: &mut dyn Cluster) -> Result<(), Refusal> {
+        self.still_the_same(node, cluster)?;
+        self.episode.injected.get_or_insert(cluster.now());
+        let reaped = cluster.kill(node)?;
+        self.episode.evidence.push(Evidence::Exited { node, reaped });
+        Ok(())
+    }
+
+    fn pause(&mut self, node: NodeId, cluster: &mut dyn Cluster) -> Result<(), Refusal> {
+        self.still_the_same(node, cluster)?;
+        self.episode.injected.get_or_insert(cluster.now());
+        cluster.pause(node)
+    }
+
+    fn sample(&mut self, node: NodeId, since: Nanos, cluster: &dyn Cluster) -> Progress {
+        let (state, at) = (cluster.process_state(node).unwrap_or('?'), cluster.now());
+        if state != 'T' && at < since.plus_ms(STOP_MS_MAX) {
+            return Progress::Wait(at.plus_ms(SAMPLE_EVERY_MS));
+        }
+        self.episode.evidence.push(Evidence::ProcessState { node, state, at });
+        Progress::Over
+    }
+
+    fn probe(&mut self, node: NodeId, cluster: &mut dyn Cluster) {
+        let timeout_ms = self.timing.probe_ms;
+        let probe = cluster.probe(node, timeout_ms);
+        self.episode.evidence.push(Evidence::Probed { node, probe, timeout_ms, at: cluster.now() });
+    }
+
+    fn await_stale(&mut self, log: LogId, settled: Nanos, at_latest: Nanos, cluster: &dyn Cluster) -> Progress {
+        let now = cluster.now();
+        if now < settled {
+            return Progress::Wait(settled);
+        }
+        let count = cluster.appends(log);
+        let base = *self.base.get_or_insert(count);
+        let (invoked, acked) = (count.invoked.saturating_sub(base.invoked), count.acked.saturating_sub(base.acked));
+        let attempted = invoked >= STALE_WRITES_MIN && now >= settled.plus_ms(ATTEMPTS_MS);
+        if acked < STALE_WRITES_MIN && !attempted && now < at_latest {
+            return Progress::Wait(now.plus_ms(COUNT_EVERY_MS));
+        }
+        self.episode.evidence.push(Evidence::Stale { log, invoked, acked });
+        Progress::Over
+    }
+
+    /// Notes which roles the nodes that were hit have lost by the end of the harm.
+    fn compare(&mut self, cluster: &mut dyn Cluster) {
+        if self.episode.injected.is_none() {
+            return;
+        }
+        let now = cluster.roles();
+        for roles in &now {
+            let Some(before) = self.scene.log(roles.log) else { continue };
+            let hit = |node: NodeId| self.episode.targets.iter().any(|target| target.node == node);
+            let (log, to) = (roles.log, roles.leader);
+            if let Some(from) = before.leader.filter(|from| hit(from.0) && to != Some(*from)) {
+                self.episode.evidence.push(Evidence::LeaderMoved { log, from, to });
+            }
+            let left = before.isr.iter().copied().filter(|node| hit(*node) && !roles.isr.contains(node));
+            self.episode.evidence.extend(left.map(|node| Evidence::LeftInSync { log, node }).collect::<Vec<_>>());
+        }
+    }
+}
+
+fn await_election(log: LogId, from: (NodeId, LeaderEpoch), at_latest: Nanos, cluster: &mut dyn Cluster) -> Progress {
+    let elected = cluster.roles().iter().any(|roles| roles.log == log && roles.leader.is_some_and(|to| to != from));
+    let now = cluster.now();
+    if elected || now >= at_latest { Progress::Over } else { Progress::Wait(now.plus_ms(ROLES_EVERY_MS)) }
+}
+
+fn wait_until(due: Nanos, now: Nanos) -> Progress {
+    if now >= due { Progress::Over } else { Progress::Wait(due) }
+}

@@ -1,0 +1,89 @@
+//! SIGKILL of a leader whose followers have fallen behind but still count as in sync (the catalogue's P07).
+//!
+//! ```text
+//! followers  ──SIGSTOP·······································SIGCONT──▶ one of them is elected
+//! leader     ──append──append──[parked fetches gone]──append──SIGKILL      start──▶ truncates to the new history
+//!                                                      └ on the leader alone
+//! ```
+//! Whatever was acknowledged in the last stretch is lost. A cluster that acknowledges only what all in-sync replicas
+//! have acknowledges nothing there, so the fault is harmless to it; one that lies, or was asked to (`acks=1`), is
+//! caught. The whole must happen before the followers leave the in-sync set, or none of them could be elected.
+
+use crate::episode::{Episode, Evidence};
+use crate::fault::{ATTEMPTS_MS, Asked, Family, Fault, Script, Step, Timing};
+use crate::scene::{Scene, Skip};
+use std::ops::RangeInclusive;
+
+/// Added to what must pass, taken from what must not, milliseconds.
+const MARGIN_MS: u64 = 250;
+
+/// The fault.
+pub struct KillLaggingLeader;
+
+/// From the stop of the followers until nothing parked for them is left.
+fn settle_ms(timing: &Timing) -> u64 {
+    timing.fetch_wait_ms + MARGIN_MS
+}
+
+/// From the stop of the followers until they might leave the in-sync set.
+fn window_ms(timing: &Timing) -> u64 {
+    let lag = timing.lag_ms_max.saturating_sub(timing.fetch_wait_ms);
+    let session = timing.session_ms.saturating_sub(timing.heartbeat_ms);
+    lag.min(session).saturating_sub(MARGIN_MS)
+}
+
+impl Fault for KillLaggingLeader {
+    fn name(&self) -> &'static str {
+        "kill-lagging-leader"
+    }
+
+    fn about(&self) -> &'static str {
+        "SIGSTOP all followers of a log, let appends go by that they miss, SIGKILL the leader, SIGCONT them, start it again"
+    }
+
+    fn evidence(&self) -> &'static str {
+        "as kill-leader; every follower in /proc state T before and after, and appends went to the leader alone"
+    }
+
+    fn family(&self) -> Family {
+        Family::Kill
+    }
+
+    fn hold_ms(&self, _: &Timing) -> RangeInclusive<u64> {
+        100..=800
+    }
+
+    fn duration_ms(&self, timing: &Timing, hold_ms: u64) -> u64 {
+        window_ms(timing).min(settle_ms(timing) + ATTEMPTS_MS) + timing.session_ms + hold_ms
+    }
+
+    fn impossible(&self, timing: &Timing) -> Option<String> {
+        let (settle, window) = (settle_ms(timing), window_ms(timing));
+        (settle >= window).then(|| {
+            format!("followers must miss appends for {settle} ms, but leave the in-sync set after {window} ms")
+        })
+    }
+
+    fn script(&self, scene: &Scene, asked: Asked, timing: &Timing) -> Result<Script, Skip> {
+        let log = asked.log;
+        let from @ (leader, _) = scene.leader(log)?;
+        let followers = scene.followers(log)?;
+        followers.iter().try_for_each(|follower| scene.in_sync(log, *follower))?;
+        let each = |step: fn(_) -> Step| followers.iter().copied().map(step);
+        let stale = Step::AwaitStale { log, settle_ms: settle_ms(timing), at_most_ms: window_ms(timing) };
+        let mut hurt: Vec<Step> = each(Step::Pause).chain(each(Step::Sample)).chain([stale]).collect();
+        hurt.extend(each(Step::Sample).chain([Step::Kill(leader)]));
+        let election = Step::AwaitElection { log, from, at_most_ms: timing.session_ms * 2 };
+        let heal = each(Step::Resume).chain([election, Step::Hold(asked.hold_ms), Step::Start(leader)]).collect();
+        Ok(Script { target: leader, accomplices: followers, hurt, heal })
+    }
+
+    fn effective(&self, episode: &Episode) -> bool {
+        let Some(target) = episode.target() else { return false };
+        let led = target.leads.iter().any(|led| led.log == episode.log);
+        let stale =
+            |e: &Evidence| matches!(e, Evidence::Stale { log, invoked, .. } if *log == episode.log && *invoked > 0);
+        let behind = episode.accomplices().all(|follower| episode.shows_stop(follower));
+        led && behind && episode.shows_kill(target) && episode.evidence.iter().any(stale)
+    }
+}
