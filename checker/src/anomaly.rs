@@ -4,7 +4,7 @@
 //! the group is listed; evidence is left out only beyond [`OPS_PER_ANOMALY_MAX`], and then `ops_left_out` says how much.
 
 use crate::claim::Claim;
-use history::{Kind, LogId, Names, NodeId, Op, Outcome, Record};
+use history::{Kind, LogId, Names, Nanos, NodeId, Op, Outcome, Record};
 use serde::{Deserialize, Serialize};
 
 /// Most operations one anomaly carries as evidence.
@@ -111,9 +111,10 @@ pub struct OpRef {
 }
 
 impl OpRef {
-    /// Describes `op`; of `records`, all that it read, those that `concern` keeps are carried.
-    pub fn new(names: &Names, op: &Op, records: &[Record], concern: impl Fn(&Record) -> bool) -> OpRef {
-        let from_start = |t: history::Nanos| (i128::from(t.0) - i128::from(names.epoch.0)) as i64;
+    /// Describes a witness.
+    pub fn new(names: &Names, witness: &Witness) -> OpRef {
+        let op = &witness.op;
+        let from_start = |t: Nanos| (i128::from(t.0) - i128::from(names.epoch.0)) as i64;
         let read = op.kind().reads_records();
         let append = op.kind() == Kind::Append;
         OpRef {
@@ -121,23 +122,53 @@ impl OpRef {
             kind: op.kind(),
             log: names.log(op.log),
             invoked_ns: from_start(op.invoked),
-            returned_ns: (op.returned != history::Nanos::NEVER).then(|| from_start(op.returned)),
+            returned_ns: (op.returned != Nanos::NEVER).then(|| from_start(op.returned)),
             outcome: op.outcome(),
             offset: op.offset.0,
             value: append.then(|| op.value().to_string()),
             detail: (!read && !append).then_some(op.detail),
-            count: read.then_some(records.len()),
-            records: concerned(records, concern),
+            count: read.then_some(witness.count),
+            records: witness.near.iter().map(|r| (r.offset.0, r.value.to_string())).collect(),
         }
     }
 }
 
-/// The records that concern, each with its neighbours.
-fn concerned(records: &[Record], concern: impl Fn(&Record) -> bool) -> Vec<(i64, String)> {
-    let hit: Vec<bool> = records.iter().map(concern).collect();
-    let near = |i: usize| hit[i.saturating_sub(1)..hit.len().min(i + 2)].contains(&true);
-    let shown = records.iter().enumerate().filter(|(i, _)| near(*i));
-    shown.map(|(_, r)| (r.offset.0, r.value.to_string())).collect()
+/// An operation kept as evidence: itself and, of what it read, the records that matter and their neighbours.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Witness {
+    /// The operation.
+    pub op: Op,
+    /// Records that matter.
+    pub near: Vec<Record>,
+    /// How many it read.
+    pub count: usize,
+}
+
+impl Witness {
+    /// An operation without records, or whose records do not matter.
+    pub fn bare(op: &Op) -> Witness {
+        let count = if op.kind().reads_records() { op.records().len() } else { 0 };
+        Witness { op: *op, near: Vec::new(), count }
+    }
+
+    /// A read of which the record at index `at` matters.
+    pub fn read(op: &Op, records: &[Record], at: usize) -> Witness {
+        let near = records[at.saturating_sub(1).min(records.len())..records.len().min(at.saturating_add(2))].to_vec();
+        Witness { op: *op, near, count: records.len() }
+    }
+
+    /// An operation of which, if it read anything, the last record matters.
+    pub fn last_of(op: &Op, records: &[Record]) -> Witness {
+        match records.len().checked_sub(1) {
+            Some(last) => Witness::read(op, records, last),
+            None => Witness::bare(op),
+        }
+    }
+
+    /// What witnesses are ordered by: the reply, then the invocation, then the process.
+    pub fn time(&self) -> (Nanos, Nanos, u32) {
+        (self.op.returned, self.op.invoked, self.op.process().0)
+    }
 }
 
 /// A group of neighbouring findings of one kind in one log.

@@ -2,11 +2,18 @@
 //!
 //! **Invariant:** a verdict is [`Verdict::Pass`] only if every forbidden claim was judged and held.
 
-use crate::anomaly::Anomaly;
+use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::claim::Claim;
+use crate::claims::{Case, DEFINITIONS, Definition, Instance};
 use crate::contract::{Contract, Promises, Status};
-use history::{History, Kind, ReplicaLog};
+use crate::group::group;
+use crate::log::inquiry::{Facts, Inquiry, LogFacts};
+use crate::log::sieve::{Leads, Sums};
+use crate::shards::{Sifted, sift};
+use crate::source::Source;
+use history::{History, Kind, LogId, ReplicaLog};
 use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What became of a claim.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -125,13 +132,150 @@ impl Judgement {
 
 /// Judges `history`, with the replicas' logs where they were collected (each whole, as it stood on its disk).
 pub fn judge(history: &History, replicas: &[ReplicaLog], contract: &Contract, promises: &Promises) -> Judgement {
-    let _ = (history, replicas, promises);
-    let claims = Claim::ALL.into_iter().map(|claim| ClaimResult {
-        claim,
-        status: contract.status(claim).clone(),
-        verdict: Finding::NotJudged { why: "not judged yet".into() },
-        count: 0,
-        examples: Vec::new(),
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    judge_on(history, replicas, contract, promises, cores)
+}
+
+/// The same from any source of operations, on at most `cores` threads.
+pub fn judge_on(
+    source: &dyn Source,
+    replicas: &[ReplicaLog],
+    contract: &Contract,
+    promises: &Promises,
+    cores: usize,
+) -> Judgement {
+    let sifted = sift(source, replicas, promises, cores);
+    let (found, broken) = question(source, replicas, contract, promises, &sifted);
+    let data = Data::new(&sifted, replicas);
+    let groups = group(source.names(), found);
+    let claims = Claim::ALL.into_iter().map(|claim| {
+        let status = contract.status(claim).clone();
+        let mine = || groups.iter().filter(|a| a.claim == claim);
+        let count = mine().map(|a| a.count).sum();
+        let verdict = match (&status, count) {
+            (Status::OutOfScope { because }, _) => Finding::NotJudged { why: because.clone() },
+            (Status::Forbidden, 1..) => Finding::Violated,
+            (Status::Allowed { .. }, 1..) => Finding::Permitted { count },
+            (_, 0) => match sifted.failed.clone().or_else(|| broken.clone()).or_else(|| data.missing(claim)) {
+                Some(why) => Finding::NotJudged { why },
+                None => Finding::Held,
+            },
+        };
+        let examples = mine().take(EXAMPLES_MAX).map(|a| a.sentence.clone()).collect();
+        ClaimResult { claim, status, verdict, count, examples }
     });
-    Judgement { claims: claims.collect(), anomalies: Vec::new(), counts: Counts::default() }
+    let claims = claims.collect();
+    let counts = counts(&sifted, &groups);
+    Judgement { claims, anomalies: groups, counts }
+}
+
+const EXAMPLES_MAX: usize = 3;
+
+/// Questions what the first pass could not let go. Says why where that failed.
+fn question(
+    source: &dyn Source,
+    replicas: &[ReplicaLog],
+    contract: &Contract,
+    promises: &Promises,
+    sifted: &Sifted,
+) -> (Vec<(LogId, AnomalyKind, Instance)>, Option<String>) {
+    if sifted.leads.iter().all(Leads::clean) {
+        return (Vec::new(), None);
+    }
+    let asked = catch_unwind(AssertUnwindSafe(|| {
+        let facts = inquire(source, replicas, promises, &sifted.leads);
+        let mut found = Vec::new();
+        for leads in sifted.leads.iter().filter(|l| !l.clean()) {
+            let held: Vec<&ReplicaLog> = replicas.iter().filter(|r| r.log == leads.log).collect();
+            let none = LogFacts::default();
+            let log = facts.log(leads.log).unwrap_or(&none);
+            let case = Case { names: source.names(), leads, facts: &facts, log, replicas: &held };
+            let in_scope = |d: &&&Definition| !matches!(contract.status(d.claim), Status::OutOfScope { .. });
+            for definition in DEFINITIONS.iter().filter(in_scope) {
+                let instances = (definition.find)(&case).into_iter();
+                found.extend(instances.map(|i| (leads.log, definition.kind, i)));
+            }
+        }
+        found
+    }));
+    match asked {
+        Ok(found) => (found, None),
+        Err(_) => (Vec::new(), Some("the checker failed on the suspicious part of this history".into())),
+    }
+}
+
+fn inquire(source: &dyn Source, replicas: &[ReplicaLog], promises: &Promises, leads: &[Leads]) -> Facts {
+    let roles = source.names().processes.iter().map(|p| p.role).collect();
+    let mut inquiry = Inquiry::new(leads, roles, promises);
+    source.walk(&mut |batch| batch.ops.iter().for_each(|op| inquiry.add(op, batch.records_of(op))));
+    inquiry.replicas(replicas);
+    inquiry.finish()
+}
+
+fn counts(sifted: &Sifted, anomalies: &[Anomaly]) -> Counts {
+    use AnomalyKind::{LostMiddle, LostPostfix, LostPrefix};
+    let sum = |of: fn(&Sums) -> u64| sifted.leads.iter().map(|l| of(&l.sums)).sum();
+    let lost = anomalies.iter().filter(|a| matches!(a.kind, LostPrefix | LostMiddle | LostPostfix));
+    Counts {
+        ops: sifted.tally.counts(),
+        acked: sum(|s| s.acked),
+        acked_untold: sum(|s| s.acked_untold),
+        records_read: sum(|s| s.records_read),
+        offsets_read: sum(|s| s.offsets_read),
+        lost: lost.map(|a| a.count).sum(),
+        undecided: sum(|s| s.undecided),
+        unknown_seen: sum(|s| s.unknown_seen),
+        logs: sifted.leads.len() as u64,
+        logs_drained: sifted.leads.iter().filter(|l| l.coverage.whole).count() as u64,
+    }
+}
+
+/// What there was to judge by.
+struct Data {
+    sums: Vec<Sums>,
+    undrained: Option<String>,
+    unevidenced: Option<String>,
+}
+
+impl Data {
+    fn new(sifted: &Sifted, replicas: &[ReplicaLog]) -> Data {
+        let undrained = |l: &&Leads| l.sums.acked > 0 && !l.coverage.whole;
+        let why = |l: &Leads| match l.coverage.end {
+            Some(end) => format!("log {} was read only to offset {} of {end}", sifted.name(l.log), l.coverage.reached),
+            None => format!("log {} was not read to its end after the heal", sifted.name(l.log)),
+        };
+        let unevidenced = |l: &&Leads| undrained(l) && !replicas.iter().any(|r| r.log == l.log);
+        Data {
+            sums: sifted.leads.iter().map(|l| l.sums).collect(),
+            undrained: sifted.leads.iter().find(undrained).map(why),
+            unevidenced: sifted.leads.iter().find(unevidenced).map(|l| why(l) + " and no replica of it was collected"),
+        }
+    }
+
+    /// What is missing to judge `claim` by, if anything.
+    fn missing(&self, claim: Claim) -> Option<String> {
+        let any = |has: fn(&Sums) -> bool| self.sums.iter().any(has);
+        let unless = |has: bool, why: &str| (!has).then(|| why.to_owned());
+        let acked = unless(any(|s| s.acked > 0), "nothing was acknowledged");
+        let read = unless(any(|s| s.offsets_read > 0), "nothing was read");
+        match claim {
+            Claim::NoAckedLoss => acked.or_else(|| self.unevidenced.clone()),
+            Claim::AllReadAfterHeal | Claim::NoUnreadTrim => acked.or_else(|| self.undrained.clone()),
+            Claim::TrueAck => unless(any(|s| s.acked > s.acked_untold), "no offset was acknowledged").or(read),
+            Claim::StablePrefix => unless(any(|s| s.offsets_reread > 0), "no offset was read twice"),
+            Claim::ConsumerOrder | Claim::NoSkip => unless(any(|s| s.polled > 1), "no reader was handed two records"),
+            Claim::LinearizableLog => unless(any(|s| s.acked > 0 || s.offsets_read > 0), "no reply said anything"),
+            Claim::MonotoneObservables => unless(any(|s| s.answers > 1), "no counter was asked twice"),
+            Claim::NoDuplicate
+            | Claim::OneValuePerOffset
+            | Claim::ProducerOrder
+            | Claim::NoAbortedRead
+            | Claim::NoPhantom
+            | Claim::NoCorruption
+            | Claim::NoMisroute => read,
+            Claim::AtomicTxn | Claim::NoOwnUncommittedRead | Claim::TxnCycles | Claim::CommittedOffsetMonotonic => {
+                Some("there is no judge for this claim yet".into())
+            }
+        }
+    }
 }

@@ -10,11 +10,20 @@
 
 pub mod anomaly;
 pub mod claim;
+pub mod claims;
 pub mod contract;
+mod group;
 pub mod judge;
+pub mod log;
+pub mod notation;
 pub mod search;
+mod shards;
+pub mod source;
+pub mod zones;
 
 pub use anomaly::{Anomaly, AnomalyKind, OpRef};
 pub use claim::Claim;
-pub use contract::{Contract, Promises, Status};
-pub use judge::{ClaimResult, Counts, Finding, Judgement, Verdict, judge};
+pub use claims::Definition;
+pub use contract::{Bind, Contract, Gaps, Promises, Retries, Status};
+pub use judge::{ClaimResult, Counts, Finding, Judgement, Verdict, judge, judge_on};
+pub use source::{Batch, Source};

@@ -1,0 +1,201 @@
+//! The anomalies, one a file: definition, smallest example, innocent near-miss, and how it is told from the facts.
+//!
+//! Examples are histories in the notation of [`crate::notation`]; a test judges each. **Invariant:** a definition looks
+//! only at the facts of the second pass, never at bits of the first, so a lead is never evidence.
+
+use crate::anomaly::{AnomalyKind, Witness};
+use crate::claim::Claim;
+use crate::log::inquiry::{Dossier, Facts, LogFacts};
+use crate::log::sieve::Leads;
+use history::{Names, NodeId, ReplicaLog, Value};
+
+mod changed_offset;
+mod corrupted;
+mod disputes;
+mod diverged_replicas;
+mod duplicate;
+mod end_went_back;
+mod epoch_went_back;
+mod failed_append_read;
+pub mod fate;
+mod foreign;
+mod hidden_until_heal;
+mod inconsistent_offset;
+mod int_nonmonotonic_poll;
+mod int_poll_skip;
+mod late_append;
+mod log_start_went_back;
+mod lost_middle;
+mod lost_postfix;
+mod lost_prefix;
+mod misrouted;
+mod negative_ack_offset;
+mod nonmonotonic_poll;
+mod origin;
+mod pairs;
+mod phantom;
+mod poll_skip;
+mod read_before_send;
+mod regress;
+mod reordered;
+mod stable_end_went_back;
+mod stale_end;
+mod stale_read;
+mod steps;
+mod trimmed_unread;
+mod unowned_offset;
+mod unread;
+mod wrong_ack_offset;
+
+/// What there is to say of an anomaly.
+pub struct Definition {
+    /// It.
+    pub kind: AnomalyKind,
+    /// Short name, as printed.
+    pub name: &'static str,
+    /// The claim it breaks.
+    pub claim: Claim,
+    /// What Jepsen's Kafka checker calls it, or files it under.
+    pub jepsen: Option<&'static str>,
+    /// One line.
+    pub meaning: &'static str,
+    /// The smallest history that has it.
+    pub example: &'static str,
+    /// A history much like it that has nothing wrong.
+    pub innocent: &'static str,
+    pub(crate) find: fn(&Case<'_>) -> Vec<Instance>,
+}
+
+/// Everything known of one log.
+pub(crate) struct Case<'a> {
+    pub names: &'a Names,
+    pub leads: &'a Leads,
+    pub facts: &'a Facts,
+    pub log: &'a LogFacts,
+    pub replicas: &'a [&'a ReplicaLog],
+}
+
+/// One finding.
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    pub offset: i64,
+    pub values: Vec<Value>,
+    pub replicas: Vec<NodeId>,
+    pub witnesses: Vec<Witness>,
+    pub sentence: String,
+}
+
+impl Case<'_> {
+    /// The suspect values of the log with all that is known of them.
+    pub fn dossiers(&self) -> impl Iterator<Item = (Value, &Dossier)> {
+        self.leads.values.iter().filter_map(|v| Some((*v, self.facts.dossier(*v)?)))
+    }
+
+    /// The log's name.
+    pub fn name(&self) -> String {
+        self.names.log(self.leads.log)
+    }
+}
+
+/// Every definition, in the order of [`AnomalyKind`].
+pub const DEFINITIONS: [&Definition; 31] = [
+    &lost_prefix::DEFINITION,
+    &lost_middle::DEFINITION,
+    &lost_postfix::DEFINITION,
+    &unread::DEFINITION,
+    &trimmed_unread::DEFINITION,
+    &duplicate::DEFINITION,
+    &inconsistent_offset::DEFINITION,
+    &changed_offset::DEFINITION,
+    &diverged_replicas::DEFINITION,
+    &wrong_ack_offset::DEFINITION,
+    &negative_ack_offset::DEFINITION,
+    &reordered::DEFINITION,
+    &nonmonotonic_poll::DEFINITION,
+    &int_nonmonotonic_poll::DEFINITION,
+    &poll_skip::DEFINITION,
+    &int_poll_skip::DEFINITION,
+    &failed_append_read::DEFINITION,
+    &phantom::DEFINITION,
+    &foreign::DEFINITION,
+    &misrouted::DEFINITION,
+    &corrupted::DEFINITION,
+    &read_before_send::DEFINITION,
+    &late_append::DEFINITION,
+    &stale_read::DEFINITION,
+    &stale_end::DEFINITION,
+    &hidden_until_heal::DEFINITION,
+    &unowned_offset::DEFINITION,
+    &end_went_back::DEFINITION,
+    &stable_end_went_back::DEFINITION,
+    &log_start_went_back::DEFINITION,
+    &epoch_went_back::DEFINITION,
+];
+
+impl AnomalyKind {
+    /// Its definition.
+    pub fn definition(self) -> &'static Definition {
+        DEFINITIONS[self as usize]
+    }
+
+    /// Its short name.
+    pub fn name(self) -> &'static str {
+        self.definition().name
+    }
+}
+
+impl std::fmt::Display for AnomalyKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Contract, Promises};
+    use crate::judge::{Judgement, judge};
+    use crate::notation::read;
+
+    fn judged(text: &str) -> Judgement {
+        let told = read(text).unwrap();
+        let contract = Claim::ALL.into_iter().fold(Contract::durable(), Contract::forbid);
+        judge(&told.history, &told.replicas, &contract, &Promises::strict())
+    }
+
+    #[test]
+    fn every_definition_stands_at_its_own_place_under_its_own_name() {
+        for (i, definition) in DEFINITIONS.iter().enumerate() {
+            assert_eq!(definition.kind as usize, i);
+            assert_eq!(serde_json::to_string(&definition.kind).unwrap(), format!("{:?}", definition.name));
+        }
+    }
+
+    #[test]
+    fn every_example_has_its_anomaly_and_names_its_operations() {
+        for definition in DEFINITIONS {
+            let judgement = judged(definition.example);
+            let found = judgement.anomalies.iter().find(|a| a.kind == definition.kind);
+            let found = found.unwrap_or_else(|| panic!("{}: {:#?}", definition.name, judgement.anomalies));
+            assert!(!found.ops.is_empty(), "{}", definition.name);
+            assert!(found.sentence.len() > 20, "{}", definition.name);
+        }
+    }
+
+    #[test]
+    fn no_near_miss_has_any_anomaly() {
+        for definition in DEFINITIONS {
+            let judgement = judged(definition.innocent);
+            assert!(judgement.anomalies.is_empty(), "{}: {:#?}", definition.name, judgement.anomalies);
+        }
+    }
+
+    #[test]
+    fn contradictions_of_the_linearizable_scan_come_with_two_operations() {
+        use AnomalyKind::{HiddenUntilHeal, LateAppend, ReadBeforeSend, StaleEnd, StaleRead};
+        for kind in [HiddenUntilHeal, LateAppend, ReadBeforeSend, StaleEnd, StaleRead] {
+            let judgement = judged(kind.definition().example);
+            assert!(judgement.anomalies.iter().any(|a| a.kind == kind && a.ops.len() == 2), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Readers' ways, step by step: each read against the position the one before it left.
+
+use crate::anomaly::Witness;
+use crate::claims::{Case, Instance};
+use crate::log::inquiry::{Step, Transaction, crosses};
+use history::{Record, Value};
+
+/// Which way a step went wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// Not forward.
+    Back,
+    /// Over records.
+    Over,
+}
+
+/// Wrong steps from one read to the next.
+pub(super) fn between(case: &Case<'_>, way: Way) -> Vec<Instance> {
+    let (mut found, mut last): (Vec<Instance>, Option<(&Step, Record)>) = (Vec::new(), None);
+    for step in &case.log.steps {
+        let held = last.filter(|(before, _)| before.process == step.process);
+        let Some((first, end)) = step.span else {
+            last = None;
+            continue;
+        };
+        if let Some((before, position)) = held {
+            let (from, to) = (position.offset.0, first.offset.0);
+            if wrong(case, way, from, to) {
+                let witnesses = vec![kept(before), kept(step)];
+                found.push(instance(case, way, (from, to), witnesses));
+            }
+        }
+        last = Some((step, end));
+    }
+    found
+}
+
+/// Wrong steps within one read.
+pub(super) fn within(case: &Case<'_>, way: Way) -> Vec<Instance> {
+    let wrong = case.log.jumps.iter().filter(|j| wrong(case, way, j.from, j.to));
+    wrong.map(|j| instance(case, way, (j.from, j.to), vec![j.read.clone()])).collect()
+}
+
+fn wrong(case: &Case<'_>, way: Way, from: i64, to: i64) -> bool {
+    match way {
+        Way::Back => to <= from,
+        Way::Over => crosses(&case.leads.passed_over, from, to) && visible(case, from, to),
+    }
+}
+
+/// Whether not all the records between belong to transactions of which a reader may see nothing.
+fn visible(case: &Case<'_>, from: i64, to: i64) -> bool {
+    let (mut hidden, mut shown) = (false, false);
+    let log = case.leads.log;
+    for (_, dossier) in case.dossiers() {
+        let between = |offset: i64| from < offset && offset < to;
+        if dossier.stands.iter().any(|s| s.log == log && between(s.offset)) {
+            let doubtful = |op| case.facts.transaction(op) == Transaction::Doubtful;
+            let aborted = !dossier.appends.is_empty() && dossier.appends.iter().all(doubtful);
+            hidden |= aborted;
+            shown |= !aborted;
+        }
+    }
+    shown || !hidden
+}
+
+fn kept(step: &Step) -> Witness {
+    let near: Vec<Record> = step.span.into_iter().flat_map(|(first, last)| [first, last]).take(step.count).collect();
+    Witness { op: step.op, near, count: step.count }
+}
+
+fn instance(case: &Case<'_>, way: Way, (from, to): (i64, i64), witnesses: Vec<Witness>) -> Instance {
+    let who = witnesses.last().map_or_else(String::new, |w| case.names.process(w.op.process()));
+    let log = case.name();
+    let sentence = match way {
+        Way::Back => format!("{who} was handed offset {to} of {log} after it had been handed offset {from}"),
+        Way::Over => format!("{who} was handed offset {to} of {log} next after {from}, and there are records between"),
+    };
+    let values: Vec<Value> = Vec::new();
+    Instance { offset: to, values, replicas: Vec::new(), witnesses, sentence }
+}

@@ -1,0 +1,111 @@
+//! Linearizability of a log in one scan: sound, complete, indifferent to order, 16 bytes an offset.
+//!
+//! Each reply gives two numbers: a length that surely existed when it came (*at least*), and the greatest that may have
+//! existed when it was asked for (*at most*). Let `L[i]` be the latest invocation that claims a length of at most `i`,
+//! and `U[i]` the earliest reply that proves more than `i`. The history is linearizable iff no `L[i] > U[j]` with
+//! `i <= j` (`checking.md` B4.2: commit points of the offsets must rise, and 1-D Helly). A contradiction is therefore
+//! always a pair: a reply proved more than `j`, and later an operation was invoked that admits at most `i <= j`.
+//!
+//! Deliberately absent: contents (`contents`), and which operations they were (`inquiry` fetches the pair). A batch is
+//! taken as records of one append: its atomicity is not used, which is sound.
+
+use crate::log::sparse::Sparse;
+use history::Nanos;
+
+/// `U` is kept inverted, so that nothing known is zero in both.
+#[derive(Clone, Copy, Default, Debug)]
+struct Bound {
+    latest: u64,
+    earliest: u64,
+}
+
+/// See the module.
+#[derive(Clone, Default, Debug)]
+pub struct Bounds {
+    cells: Sparse<Bound>,
+    proven: i64,
+}
+
+/// A contradiction: some reply at `since` proved more than `low`; some operation invoked later admits at most `high`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Stale {
+    /// The greatest length admitted.
+    pub high: i64,
+    /// The offset proven to exist, at least `high`.
+    pub low: i64,
+    /// When it was proven.
+    pub since: Nanos,
+}
+
+impl Bounds {
+    /// An operation invoked at `invoked` admits a length of at most `length`.
+    #[inline]
+    pub fn at_most(&mut self, length: i64, invoked: Nanos) {
+        if length >= 0 {
+            let cell = self.cells.entry(length as u64);
+            cell.latest = cell.latest.max(invoked.0);
+        }
+    }
+
+    /// A reply at `returned` proves a length of at least `length`.
+    #[inline]
+    pub fn at_least(&mut self, length: i64, returned: Nanos) {
+        if length > 0 {
+            self.proven = self.proven.max(length);
+            let cell = self.cells.entry(length as u64 - 1);
+            cell.earliest = cell.earliest.max(!returned.0);
+        }
+    }
+
+    /// Both of a record appended at `offset`, in one look-up.
+    #[inline]
+    pub fn owned(&mut self, offset: i64, invoked: Nanos, returned: Nanos) {
+        if (0..i64::MAX).contains(&offset) {
+            self.proven = self.proven.max(offset + 1);
+            let cell = self.cells.entry(offset as u64);
+            cell.latest = cell.latest.max(invoked.0);
+            cell.earliest = cell.earliest.max(!returned.0);
+        }
+    }
+
+    /// The greatest length any reply proved.
+    pub fn proven(&self) -> i64 {
+        self.proven
+    }
+
+    /// Every length that is admitted too late, rising, each with the earliest proof against it.
+    pub fn contradictions(&self) -> Vec<Stale> {
+        let (mut found, mut earliest, mut low) = (Vec::new(), 0, 0);
+        for (position, cell) in self.cells.falling() {
+            if cell.earliest > earliest {
+                (earliest, low) = (cell.earliest, position as i64);
+            }
+            if cell.latest > !earliest {
+                found.push(Stale { high: position as i64, low, since: Nanos(!earliest) });
+            }
+        }
+        found.reverse();
+        found
+    }
+
+    /// The earliest proof that `offset` exists.
+    pub fn proof_of(&self, offset: i64) -> Option<Stale> {
+        let later = self.cells.rising_from(offset.max(0) as u64).filter(|c| c.1.earliest != 0);
+        let first = later.max_by_key(|c| (c.1.earliest, std::cmp::Reverse(c.0)))?;
+        Some(Stale { high: offset, low: first.0 as i64, since: Nanos(!first.1.earliest) })
+    }
+
+    /// Takes the bounds of another shard.
+    pub fn merge(&mut self, other: &Bounds) {
+        self.proven = self.proven.max(other.proven);
+        self.cells.merge(&other.cells, |mine, theirs| {
+            mine.latest = mine.latest.max(theirs.latest);
+            mine.earliest = mine.earliest.max(theirs.earliest);
+        });
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.cells.bytes()
+    }
+}

@@ -1,0 +1,350 @@
+//! The second pass: every fact about the values, offsets, readers and counters that the first pass could not let go.
+//!
+//! **Invariant:** memory is bounded by the leads: of the reads of one value at one offset the first and the last are
+//! kept, however many there were. Only what readers' ways need is kept for each read, and only on logs with a lead.
+
+use crate::anomaly::Witness;
+use crate::contract::Promises;
+use crate::log::contents::judged;
+use crate::log::effect::effect;
+use crate::log::sieve::Leads;
+use history::{Kind, LogId, Nanos, NodeId, Offset, Op, Outcome, ProcessId, Record, ReplicaLog, Role, Value};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A value at an offset, as readers saw it.
+#[derive(Clone, Debug)]
+pub struct Stand {
+    /// The log.
+    pub log: LogId,
+    /// The offset.
+    pub offset: i64,
+    /// The read that returned first.
+    pub first: Witness,
+    /// The read that returned last.
+    pub last: Witness,
+    /// How many there were.
+    pub reads: u64,
+    /// Whether the drain was among them.
+    pub drained: bool,
+}
+
+/// A value on a replica's disk.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Copy {
+    /// The log.
+    pub log: LogId,
+    /// The offset.
+    pub offset: Offset,
+    /// Whose disk.
+    pub node: NodeId,
+}
+
+/// All that is known of one value.
+#[derive(Clone, Default, Debug)]
+pub struct Dossier {
+    /// Its appends, on any log.
+    pub appends: Vec<Op>,
+    /// Where readers saw it, by rising (log, offset).
+    pub stands: Vec<Stand>,
+    /// Where replicas have it.
+    pub copies: Vec<Copy>,
+}
+
+/// A step of a reader: records handed over, or its position lost.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Who.
+    pub process: ProcessId,
+    /// The operation.
+    pub op: Op,
+    /// First and last offset handed over; none if the position was lost.
+    pub span: Option<(Record, Record)>,
+    /// How many.
+    pub count: usize,
+}
+
+/// A fault within one read.
+#[derive(Clone, Debug)]
+pub struct Jump {
+    /// The read, with the two records.
+    pub read: Witness,
+    /// The offset before.
+    pub from: i64,
+    /// The offset after.
+    pub to: i64,
+}
+
+/// What the second pass knows of one log, beside the values.
+#[derive(Clone, Default, Debug)]
+pub struct LogFacts {
+    /// Operations that admit too little, other than appends.
+    pub late: Vec<Witness>,
+    /// By offset, the operation that first proved it.
+    pub proofs: BTreeMap<i64, Witness>,
+    /// Steps of its readers.
+    pub steps: Vec<Step>,
+    /// Jumps within one read.
+    pub jumps: Vec<Jump>,
+    /// Answers of the counters that went back.
+    pub answers: Vec<Op>,
+}
+
+/// See the module.
+pub struct Inquiry<'a> {
+    promises: &'a Promises,
+    roles: Vec<Role>,
+    wanted: Wanted,
+    dossiers: HashMap<Value, Dossier>,
+    stands: HashMap<(Value, LogId, i64), Stand>,
+    facts: HashMap<LogId, LogFacts>,
+    transactions: Vec<Op>,
+}
+
+/// What to look for.
+struct Wanted {
+    values: HashSet<Value>,
+    likely: Box<[u64; LIKELY_WORDS]>,
+    logs: HashMap<LogId, WantedLog>,
+}
+
+#[derive(Default)]
+struct WantedLog {
+    highs: HashMap<i64, Nanos>,
+    lows: HashMap<i64, Nanos>,
+    passed_over: Vec<(i64, i64)>,
+    readers: bool,
+    counters: Vec<Kind>,
+}
+
+const LIKELY_WORDS: usize = 1 << 10;
+
+fn likely_bit(value: Value) -> (usize, u64) {
+    let hash = value.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48;
+    (hash as usize / 64 % LIKELY_WORDS, 1 << (hash % 64))
+}
+
+impl Wanted {
+    fn new(leads: &[Leads]) -> Wanted {
+        let values: HashSet<Value> = leads.iter().flat_map(|l| l.values.iter().copied()).collect();
+        let mut likely = Box::new([0; LIKELY_WORDS]);
+        for value in &values {
+            let (word, bit) = likely_bit(*value);
+            likely[word] |= bit;
+        }
+        let logs = leads.iter().filter(|l| !l.clean()).map(|l| (l.log, WantedLog::new(l))).collect();
+        Wanted { values, likely, logs }
+    }
+
+    #[inline]
+    fn value(&self, value: Value) -> bool {
+        let (word, bit) = likely_bit(value);
+        self.likely[word] & bit != 0 && self.values.contains(&value)
+    }
+}
+
+impl WantedLog {
+    fn new(leads: &Leads) -> WantedLog {
+        let proofs = leads.stale.iter().chain(leads.unowned.as_ref().map(|u| &u.proof));
+        WantedLog {
+            highs: leads.stale.iter().map(|s| (s.high, s.since)).collect(),
+            lows: proofs.map(|s| (s.low, s.since)).collect(),
+            passed_over: leads.passed_over.clone(),
+            readers: leads.readers,
+            counters: leads.counters.clone(),
+        }
+    }
+
+    fn crosses(&self, from: i64, to: i64) -> bool {
+        crosses(&self.passed_over, from, to)
+    }
+}
+
+/// Whether any offset strictly between `from` and `to` lies in one of the rising `intervals`.
+pub fn crosses(intervals: &[(i64, i64)], from: i64, to: i64) -> bool {
+    let next = intervals.partition_point(|i| i.1 <= from.saturating_add(1));
+    to > from && intervals.get(next).is_some_and(|i| i.0 < to)
+}
+
+impl<'a> Inquiry<'a> {
+    /// An inquiry into `leads`; `roles` by process.
+    pub fn new(leads: &[Leads], roles: Vec<Role>, promises: &'a Promises) -> Inquiry<'a> {
+        Inquiry {
+            promises,
+            roles,
+            wanted: Wanted::new(leads),
+            dossiers: HashMap::new(),
+            stands: HashMap::new(),
+            facts: HashMap::new(),
+            transactions: Vec::new(),
+        }
+    }
+
+    /// Takes one operation and the records it read.
+    #[inline]
+    pub fn add(&mut self, op: &Op, records: &[Record]) {
+        match op.kind() {
+            Kind::Append if self.wanted.value(judged(op.value())) => {
+                self.dossiers.entry(judged(op.value())).or_default().appends.push(*op);
+            }
+            Kind::Poll | Kind::Fetch => self.read(op, records),
+            Kind::TxnBegin | Kind::TxnCommit | Kind::TxnAbort => self.transactions.push(*op),
+            _ => {}
+        }
+        if self.wanted.logs.contains_key(&op.log) {
+            self.of_a_suspect_log(op, records);
+        }
+    }
+
+    fn read(&mut self, op: &Op, records: &[Record]) {
+        for (i, record) in records.iter().enumerate() {
+            let value = judged(record.value);
+            if self.wanted.value(value) {
+                self.stand(op, records, i, value);
+            }
+        }
+    }
+
+    #[cold]
+    fn stand(&mut self, op: &Op, records: &[Record], at: usize, value: Value) {
+        let offset = records[at].offset.0;
+        let role = self.roles.get(op.process().0 as usize).copied().unwrap_or(Role::Consumer);
+        let read = Witness::read(op, records, at);
+        let stand = self.stands.entry((value, op.log, offset)).or_insert_with(|| Stand {
+            log: op.log,
+            offset,
+            first: read.clone(),
+            last: read.clone(),
+            reads: 0,
+            drained: false,
+        });
+        stand.reads += 1;
+        stand.drained |= role == Role::Drain;
+        if read.time() < stand.first.time() {
+            stand.first = read;
+        } else if read.time() > stand.last.time() {
+            stand.last = read;
+        }
+    }
+
+    fn of_a_suspect_log(&mut self, op: &Op, records: &[Record]) {
+        let Some(wanted) = self.wanted.logs.get(&op.log) else { return };
+        let facts = self.facts.entry(op.log).or_default();
+        let effect = effect(op, records, self.promises);
+        let late = |high: i64| wanted.highs.get(&high).is_some_and(|since| op.invoked > *since);
+        if op.kind() != Kind::Append && effect.at_most.is_some_and(late) {
+            facts.late.push(Witness::bare(op));
+        }
+        let proven = effect.at_least.map(|length| length.saturating_sub(1));
+        if let Some(low) = proven.filter(|low| wanted.lows.get(low) == Some(&op.returned)) {
+            let proof = Witness::last_of(op, records);
+            let held = facts.proofs.entry(low).or_insert_with(|| proof.clone());
+            if proof.time() < held.time() {
+                *held = proof;
+            }
+        }
+        if wanted.counters.contains(&op.kind()) && op.outcome() == Outcome::Ok {
+            facts.answers.push(*op);
+        }
+        if wanted.readers {
+            follow(wanted, facts, op, records, &self.roles);
+        }
+    }
+
+    /// Takes what stands on the replicas.
+    pub fn replicas(&mut self, replicas: &[ReplicaLog]) {
+        for replica in replicas {
+            for record in replica.records.iter().filter(|r| self.wanted.value(judged(r.value))) {
+                let copy = Copy { log: replica.log, offset: record.offset, node: replica.node };
+                self.dossiers.entry(judged(record.value)).or_default().copies.push(copy);
+            }
+        }
+    }
+
+    /// Everything that was found.
+    pub fn finish(mut self) -> Facts {
+        for ((value, ..), stand) in self.stands {
+            self.dossiers.entry(value).or_default().stands.push(stand);
+        }
+        for dossier in self.dossiers.values_mut() {
+            dossier.appends.sort_unstable_by_key(|op| (op.log, op.invoked, op.returned, op.process()));
+            dossier.stands.sort_unstable_by_key(|s| (s.log, s.offset));
+            dossier.copies.sort_unstable();
+        }
+        for facts in self.facts.values_mut() {
+            facts.steps.sort_unstable_by_key(|s| (s.process, s.op.returned, s.op.invoked, s.span.is_some()));
+            facts.jumps.sort_unstable_by_key(|j| (j.read.time(), j.from));
+            facts.late.sort_unstable_by_key(Witness::time);
+            facts.answers.sort_unstable_by_key(|op| (op.kind(), op.returned, op.invoked, op.process()));
+        }
+        self.transactions.sort_unstable_by_key(|op| (op.process(), op.invoked, op.returned));
+        Facts { dossiers: self.dossiers, logs: self.facts, transactions: self.transactions }
+    }
+}
+
+fn follow(wanted: &WantedLog, facts: &mut LogFacts, op: &Op, records: &[Record], roles: &[Role]) {
+    let process = op.process();
+    let drain = roles.get(process.0 as usize) == Some(&Role::Drain);
+    let step = |span| Step { process, op: *op, span, count: records.len() };
+    match (op.kind(), records.first().zip(records.last())) {
+        (Kind::Assign | Kind::Revoke, _) if op.outcome() == Outcome::Ok => facts.steps.push(step(None)),
+        (Kind::Poll, Some((first, last))) => facts.steps.push(step(Some((*first, *last)))),
+        (Kind::Fetch, Some((first, _))) if !drain && wanted.crosses(op.offset.0.saturating_sub(1), first.offset.0) => {
+            let read = Witness::read(op, records, 0);
+            facts.jumps.push(Jump { read, from: op.offset.0.saturating_sub(1), to: first.offset.0 });
+        }
+        _ => {}
+    }
+    for (i, pair) in records.windows(2).enumerate() {
+        let (from, to) = (pair[0].offset.0, pair[1].offset.0);
+        if to <= from || !drain && wanted.crosses(from, to) {
+            facts.jumps.push(Jump { read: Witness::read(op, records, i), from, to });
+        }
+    }
+}
+
+/// All that the second pass found.
+#[derive(Default, Debug)]
+pub struct Facts {
+    dossiers: HashMap<Value, Dossier>,
+    logs: HashMap<LogId, LogFacts>,
+    transactions: Vec<Op>,
+}
+
+/// What became of the transaction an append belonged to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transaction {
+    /// It belonged to none, or to one that was committed.
+    Visible,
+    /// It belonged to one that was aborted or of which nobody can tell.
+    Doubtful,
+}
+
+impl Facts {
+    /// What is known of `value`.
+    pub fn dossier(&self, value: Value) -> Option<&Dossier> {
+        self.dossiers.get(&value)
+    }
+
+    /// What is known of `log` beside its values.
+    pub fn log(&self, log: LogId) -> Option<&LogFacts> {
+        self.logs.get(&log)
+    }
+
+    /// The transaction of an append: the last one its process began before it.
+    pub fn transaction(&self, append: &Op) -> Transaction {
+        let key = (append.process(), append.invoked);
+        let mine = |op: &&Op| op.process() == append.process();
+        let next = self.transactions.partition_point(|op| (op.process(), op.invoked) <= key);
+        let begun = self.transactions[..next].iter().rev().take_while(mine).find(|op| op.kind() == Kind::TxnBegin);
+        let closed = self.transactions[..next].iter().rev().take_while(mine).find(|op| op.kind() != Kind::TxnBegin);
+        let open = |begin: &Op| closed.is_none_or(|close| close.invoked < begin.invoked);
+        if !begun.is_some_and(open) {
+            return Transaction::Visible;
+        }
+        let end = self.transactions[next..].iter().take_while(mine).next();
+        match end {
+            Some(end) if end.kind() == Kind::TxnCommit && end.outcome() == Outcome::Ok => Transaction::Visible,
+            _ => Transaction::Doubtful,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Where a judgement's operations come from: anything that can be walked more than once, a batch at a time.
+//!
+//! **Invariant:** every walk visits the same operations, in any order. A history in memory is one batch; a reader of a
+//! file is as many as it likes, so that nothing needs the whole run in memory.
+
+use history::{History, Names, Op, Record};
+
+/// Some operations and the records their reads refer to.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Operations.
+    pub ops: &'a [Op],
+    /// The stretch of the history's record table that they refer to.
+    pub records: &'a [Record],
+    /// Position of its first record in the whole table, to which [`Op::records`] refers.
+    pub first_record: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// The records an operation read; empty if they do not lie within the batch.
+    #[inline]
+    pub fn records_of(&self, op: &Op) -> &'a [Record] {
+        let range = op.records();
+        match (range.start.checked_sub(self.first_record), range.end.checked_sub(self.first_record)) {
+            (Some(start), Some(end)) => self.records.get(start..end).unwrap_or(&[]),
+            _ => &[],
+        }
+    }
+}
+
+/// Operations that can be walked again and again.
+pub trait Source: Sync {
+    /// What they are called.
+    fn names(&self) -> &Names;
+
+    /// Visits every operation once.
+    fn walk(&self, visit: &mut dyn FnMut(Batch<'_>));
+}
+
+impl Source for History {
+    fn names(&self) -> &Names {
+        &self.names
+    }
+
+    fn walk(&self, visit: &mut dyn FnMut(Batch<'_>)) {
+        visit(Batch { ops: &self.ops, records: &self.records, first_record: 0 });
+    }
+}
+
+/// A judge of one thing that takes operations one at a time, in any order and any number of shards, and is finished once.
+pub trait Fold: Sized {
+    /// What it finds.
+    type Found;
+
+    /// Takes one operation and the records it read.
+    fn add(&mut self, op: &Op, records: &[Record]);
+
+    /// Takes everything another shard of the same judge has taken.
+    fn merge(&mut self, other: Self);
+
+    /// Says what was found.
+    fn finish(self) -> Self::Found;
+}
