@@ -57,8 +57,8 @@ impl DrainReport {
     }
 }
 
-/// Reads every log in turn, each until it is complete or the deadline passes. Only a journal that cannot be written is an
-/// error: everything else is part of the report.
+/// Reads every log in turn, each until it is complete or its share of the time left is up. Only a journal that cannot be
+/// written is an error: everything else is part of the report.
 pub fn drain(
     cluster: &mut Cluster,
     logs: &[LogPlace],
@@ -66,8 +66,18 @@ pub fn drain(
     journal: &Journal,
     process: ProcessId,
 ) -> Result<DrainReport, JournalError> {
-    let read = |place| Reader { cluster: &mut *cluster, place, deadline, journal, process }.read_log();
-    Ok(DrainReport { logs: logs.iter().map(read).collect::<Result<_, _>>()? })
+    let mut report = DrainReport::default();
+    for (n, place) in logs.iter().enumerate() {
+        let deadline = share(deadline, (logs.len() - n) as u32);
+        report.logs.push(Reader { cluster: &mut *cluster, place, deadline, journal, process }.read_log()?);
+    }
+    Ok(report)
+}
+
+/// An equal part of the time left for each of `logs`, so that one without a leader does not leave the others unread.
+fn share(deadline: Deadline, logs: u32) -> Deadline {
+    let left = deadline.remaining().unwrap_or_default() / logs.max(1);
+    Deadline::in_ms(left.as_millis() as u64)
 }
 
 struct Reader<'a> {

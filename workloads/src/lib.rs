@@ -14,3 +14,8 @@ pub mod queue;
 pub mod spec;
 pub mod wire;
 pub mod workload;
+
+/// The version of the librdkafka that is linked.
+pub fn librdkafka_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}

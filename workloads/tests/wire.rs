@@ -1,5 +1,7 @@
 //! The wire client against librdkafka's mock cluster.
 
+#![allow(clippy::unwrap_used)] // a test may fail by it
+
 use history::{LeaderEpoch, LogId, NodeId, Offset, Value, WriterId};
 use kafka_protocol::ResponseError;
 use rdkafka::mocking::MockCluster;

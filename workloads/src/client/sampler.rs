@@ -12,7 +12,7 @@ use crate::wire::{Cluster, Isolation, OffsetAt, Window, WireError};
 use history::{Kind, Offset, Outcome};
 use std::sync::atomic::Ordering;
 
-const QUESTION_MS_MAX: u64 = 1_000;
+const QUESTION_MS_MAX: u64 = 500;
 const WINDOW_BYTES_MAX: i32 = 64 * 1024;
 /// A sampler this far behind the end goes to it at once.
 const BEHIND_RECORDS_MAX: i64 = 10_000;
@@ -103,7 +103,7 @@ impl Sampler {
     }
 
     fn failed(&mut self, error: &WireError) -> Answer {
-        self.counts.error(error.name());
+        self.counts.error(&error.name());
         Answer::error(Outcome::Unknown, error.code())
     }
 }

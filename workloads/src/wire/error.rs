@@ -95,14 +95,14 @@ impl WireError {
     }
 
     /// A short name, for counting.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> String {
         match self {
-            WireError::Io { .. } => "connection",
-            WireError::Timeout { .. } => "timeout",
-            WireError::Protocol { .. } => "protocol",
-            WireError::Broker { what, .. } => what,
-            WireError::Unsupported { .. } => "unsupported",
-            WireError::NoLeader { .. } => "no leader",
+            WireError::Broker { error, .. } => format!("{error:?}"),
+            WireError::Io { .. } => "connection".into(),
+            WireError::Timeout { .. } => "timeout".into(),
+            WireError::Protocol { .. } => "protocol".into(),
+            WireError::Unsupported { .. } => "unsupported".into(),
+            WireError::NoLeader { .. } => "no leader".into(),
         }
     }
 

@@ -1,11 +1,12 @@
 //! Our own Kafka client: blocking, one request at a time, each with a deadline.
 //!
 //! For what librdkafka cannot speak: true fetch windows with the answer's high watermark, single-shot requests whose error
-//! is the broker's only one, and the administration of a run. **Invariants:** no call outlives its deadline; no frame, array
-//! of records or decompression is trusted beyond [`FRAME_BYTES_MAX`]; a request that changes something is never sent twice
-//! by a [`Connection`]; [`Cluster`] repeats only what may be repeated, and says so.
+//! is the broker's only one, and the administration of a run. **Invariants:** no call outlives its deadline; memory grows with
+//! the bytes that arrive, up to [`FRAME_BYTES_MAX`] a frame, and records are never allocated by what a batch claims; a
+//! [`Connection`] sends a request once; [`Cluster`] repeats only what may be repeated, and says so.
 //!
-//! Deliberately absent: TLS, SASL, groups, pipelining.
+//! Deliberately absent: TLS, SASL, groups, pipelining, and defence against an answer whose array lengths lie (the codec
+//! believes them; a broker that sends such a thing has other troubles).
 
 pub mod admin;
 pub mod cluster;
