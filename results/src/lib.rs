@@ -12,8 +12,10 @@ pub mod exit;
 pub mod file;
 pub mod folder;
 pub mod json;
+pub mod latency;
 pub mod manifest;
 pub mod merge;
+pub mod phase;
 pub mod replicas;
 pub mod wall;
 
