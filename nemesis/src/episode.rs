@@ -7,6 +7,7 @@ use crate::fault::FaultKind;
 use crate::scene::Scene;
 use history::{LeaderEpoch, LogId, Nanos, NodeId};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What became of the attempt to hurt.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -225,6 +226,26 @@ impl Episode {
             Evidence::LeftInSync { node, .. } => *node == target.node,
             _ => false,
         })
+    }
+}
+
+impl fmt::Display for Episode {
+    /// One line for the terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on log {}: ", self.fault, self.log.0)?;
+        if let Some(target) = self.target() {
+            write!(f, "node {}, ", target.node.0)?;
+        }
+        match &self.outcome {
+            Outcome::Skipped { reason } => return write!(f, "skipped: {reason}"),
+            Outcome::Indeterminate { reason } => write!(f, "indeterminate: {reason}")?,
+            Outcome::Installed if self.effective => f.write_str("effective")?,
+            Outcome::Installed => f.write_str("installed without evidence of an effect")?,
+        }
+        match (self.injected, self.recovered) {
+            (Some(from), Some(to)) => write!(f, ", recovered after {:.1} s", to.since(from) as f64 / 1e9),
+            _ => f.write_str(", not seen to recover"),
+        }
     }
 }
 

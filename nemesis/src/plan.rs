@@ -37,8 +37,9 @@ pub struct Plan {
     pub mix: Mix,
     /// How long the load runs, milliseconds.
     pub time_ms: u64,
-    /// From when on nothing is started, milliseconds after the load's start.
-    pub quiet_from_ms: u64,
+    /// Nothing is started that would reach beyond this, milliseconds after the load's start. A plan written by hand
+    /// has no such end: its episodes are started when they are due.
+    pub quiet_from_ms: Option<u64>,
     /// How many logs there are; an episode names one of them.
     pub logs: u32,
     /// The cluster's clocks it was drawn for.
@@ -112,7 +113,7 @@ pub enum PlanError {
 impl Plan {
     /// Draws a plan for `time_ms` of load over `logs` logs.
     pub fn draw(seed: u64, mix: &Mix, time_ms: u64, logs: u32, timing: Timing) -> Result<Plan, PlanError> {
-        let quiet_from_ms = time_ms / 5 * 4;
+        let quiet_from_ms = Some(time_ms / 5 * 4);
         let (mix, episodes) = (mix.clone(), Vec::new());
         let mut plan = Plan { version: VERSION, seed, mix, time_ms, quiet_from_ms, logs, timing, episodes };
         plan.check()?;
@@ -125,7 +126,7 @@ impl Plan {
 
     /// The plan written by hand: the given episodes, whatever the mix would have been.
     pub fn scripted(time_ms: u64, logs: u32, timing: Timing, episodes: Vec<Planned>) -> Result<Plan, PlanError> {
-        let (quiet_from_ms, mix) = (time_ms, Mix::none());
+        let (quiet_from_ms, mix) = (None, Mix::none());
         let plan = Plan { version: VERSION, seed: 0, mix, time_ms, quiet_from_ms, logs, timing, episodes };
         plan.check().map(|()| plan)
     }
@@ -183,7 +184,7 @@ impl Plan {
             fault.duration_ms(&self.timing, *fault.hold_ms(&self.timing).start())
         };
         let episode = self.mix.faults().map(shortest).min().unwrap_or(0);
-        let needed_ms = (WARM_UP_MS.1 + episode + self.timing.recovery_ms).div_ceil(4) * 5;
+        let needed_ms = (WARM_UP_MS.1 + episode).div_ceil(4) * 5;
         PlanError::TooShort { time_ms: self.time_ms, mix: self.mix.clone(), needed_ms }
     }
 }
@@ -214,9 +215,10 @@ impl<'a> Draw<'a> {
         self.rng.random_range(*range.start()..=longest)
     }
 
+    /// The harm must be over before the quiet end; recovery may use it.
     fn fits(&self, fault: FaultKind, gap_ms: u64, hold_ms: u64) -> bool {
-        let episode_ms = fault.definition().duration_ms(&self.plan.timing, hold_ms) + self.plan.timing.recovery_ms;
-        self.at_ms + gap_ms + episode_ms <= self.plan.quiet_from_ms
+        let over_ms = self.at_ms + gap_ms + fault.definition().duration_ms(&self.plan.timing, hold_ms);
+        self.plan.quiet_from_ms.is_none_or(|quiet_ms| over_ms <= quiet_ms)
     }
 
     /// The next fault of the bag, which is filled and shuffled when it is empty; what must come early is put first.
@@ -281,7 +283,10 @@ mod tests {
                 let timing = &plan.timing;
                 let last =
                     |e: &Planned| e.gap_ms + e.fault.definition().duration_ms(timing, e.hold_ms) + timing.recovery_ms;
-                assert!(plan.episodes.iter().map(last).sum::<u64>() <= time_ms / 5 * 4, "{plan:?}");
+                assert!(
+                    plan.episodes.iter().map(last).sum::<u64>() <= time_ms / 5 * 4 + timing.recovery_ms,
+                    "{plan:?}"
+                );
                 assert_eq!(draw(seed, time_ms), plan);
                 assert_eq!(Plan::parse(&plan.to_json().unwrap()).unwrap(), plan);
             }
@@ -303,6 +308,16 @@ mod tests {
             assert_eq!(faults[1].definition().family(), Family::Pause, "{seed}");
             assert_eq!(draw(seed, 10_000).episodes[0].fault, FaultKind::KillLaggingLeader, "{seed}");
             assert!(draw(seed, 10_000).episodes[0].gap_ms <= 1200);
+        }
+    }
+
+    #[test]
+    fn ten_seconds_hold_a_kill_and_a_pause_where_sessions_are_short() {
+        let timing = Timing { lag_ms_max: 2000, session_ms: 1500, heartbeat_ms: 200, ..Timing::default() };
+        for seed in 0..1000 {
+            let plan = Plan::draw(seed, &Mix::default(), 10_000, 4, timing).unwrap();
+            let families: Vec<Family> = plan.episodes.iter().map(|e| e.fault.definition().family()).collect();
+            assert_eq!(families[..2], [Family::Kill, Family::Pause], "{seed}");
         }
     }
 

@@ -124,7 +124,7 @@ impl Runner {
             return Flow::Wait(State::Quiet { due, attempts }, due);
         }
         let length_ms = planned.fault.definition().duration_ms(&self.plan.timing, planned.hold_ms);
-        if now.plus_ms(length_ms) > self.started.plus_ms(self.plan.quiet_from_ms) {
+        if self.plan.quiet_from_ms.is_some_and(|quiet| now.plus_ms(length_ms) > self.started.plus_ms(quiet)) {
             return self.skip(&planned, attempts, Skip::NoTimeLeft, cluster);
         }
         match self.place(&planned, attempts, cluster) {

@@ -180,7 +180,8 @@ fn nothing_is_started_that_would_reach_into_the_quiet_end() {
         let episodes = run(plan, &mut sim);
         assert!(sim.harms.iter().all(|harm| *harm < quiet_from) && episodes.iter().any(|e| e.effective));
     }
-    let late = Plan { quiet_from_ms: 1200, ..one(FaultKind::KillLeader, 300) };
+    assert!(only(one(FaultKind::KillLeader, 300), Flaw::None).effective, "a script has no quiet end");
+    let late = Plan { quiet_from_ms: Some(1200), ..one(FaultKind::KillLeader, 300) };
     let reason = "no time left before the quiet end".into();
     assert_eq!(only(late, Flaw::None).outcome, Outcome::Skipped { reason });
 }
@@ -201,4 +202,19 @@ fn a_node_that_was_hit_counts_as_recovered_only_when_it_answers() {
     let episode = run(one(FaultKind::PauseLeader, 4500), &mut sim).remove(0);
     assert_eq!(sim.probe(episode.targets[0].node, 1), Probe::Answered);
     assert!(episode.recovered.unwrap() > episode.healed.unwrap(), "it had left the in-sync set");
+}
+
+#[test]
+fn a_record_is_told_in_one_line() {
+    for (flaw, line) in [
+        (Flaw::None, "kill-leader on log 1: node 2, effective, recovered after 0.3 s"),
+        (
+            Flaw::KillLies,
+            "kill-leader on log 1: node 2, installed without evidence of an effect, recovered after 0.3 s",
+        ),
+        (Flaw::NobodyAnswers, "kill-leader on log 1: skipped: nobody answered who leads"),
+        (Flaw::Refuses(1.0), "kill-leader on log 1: skipped: nobody answered who leads"),
+    ] {
+        assert_eq!(only(one(FaultKind::KillLeader, 300), flaw).to_string(), line, "{flaw:?}");
+    }
 }
