@@ -78,10 +78,10 @@ impl Bugs {
 
     /// Parses a comma separated list of names; the error is the first unknown name.
     pub fn parse(list: &str) -> Result<Bugs, String> {
-        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-        names.fold(Ok(Bugs::default()), |bugs, name| {
+        let mut names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.try_fold(Bugs::default(), |bugs, name| {
             let bug = ALL.iter().find(|bug| bug.name() == name).ok_or_else(|| name.to_owned())?;
-            Ok(bugs?.with(*bug))
+            Ok(bugs.with(*bug))
         })
     }
 }

@@ -24,7 +24,6 @@ pub enum Event {
         version: &'static str,
         roles: String,
         bugs: Vec<&'static str>,
-        clean_shutdown: bool,
     },
     /// The node registered with the controller and became unfenced: it serves.
     Ready {
@@ -113,6 +112,7 @@ pub enum Event {
         from_bytes: u64,
         to_bytes: u64,
         end: Offset,
+        why: String,
     },
     /// A partition's folder was opened.
     Opened {

@@ -122,7 +122,7 @@ pub struct Config {
     /// `broker.rack`
     pub rack: Option<String>,
     /// `cluster.id`
-    pub cluster_id: Option<String>,
+    pub cluster_id: String,
     /// `broker.session.timeout.ms`
     pub session_timeout: Duration,
     /// `broker.heartbeat.interval.ms`
@@ -133,6 +133,8 @@ pub struct Config {
     pub limits: ServerLimits,
     /// `stormglass.events.file`
     pub events_file: PathBuf,
+    /// `auto.create.topics.enable`
+    pub auto_create_topics: bool,
     /// `stormglass.leader.lease.enable`
     pub lease_enable: bool,
     /// `stormglass.bug`
@@ -165,11 +167,12 @@ impl Config {
             events_file: values.optional("stormglass.events.file").map_or_else(|| beside(&log_dir), PathBuf::from),
             log_dir,
             rack: values.optional("broker.rack").map(str::to_owned),
-            cluster_id: values.optional("cluster.id").map(str::to_owned),
+            cluster_id: values.text("cluster.id").to_owned(),
             session_timeout: values.millis("broker.session.timeout.ms"),
             heartbeat_interval: values.millis("broker.heartbeat.interval.ms"),
             replica: values.replica(),
             limits: values.limits(),
+            auto_create_topics: values.flag("auto.create.topics.enable"),
             lease_enable: values.flag("stormglass.leader.lease.enable"),
             bugs: values.bugs()?,
             values,

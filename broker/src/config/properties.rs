@@ -83,7 +83,7 @@ pub const TABLE: &[Property] = &[
     node("log.dirs", List, "", "Folder that holds the partitions."),
     node("log.dir", Text, "", "Older spelling of log.dirs."),
     node("broker.rack", Text, "", "Rack of this broker, for follower fetching and placement."),
-    node("cluster.id", Text, "", "Cluster identifier; taken from the controller unless set."),
+    node("cluster.id", Text, "c3Rvcm1nbGFzcy1jbHVzdA", "Cluster identifier, 22 characters of URL-safe base 64."),
     node("broker.session.timeout.ms", Int(1), "9000", "A broker is fenced when no heartbeat arrived for so long."),
     node("broker.heartbeat.interval.ms", Int(1), "2000", "Time between heartbeats to the controller."),
     node(

@@ -4,54 +4,43 @@
 //! has already refused it; nothing here can fail.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::Values;
 use super::properties::{self, Property};
+use crate::log::{LogConfig, OffsetGaps, TimestampType};
 
 /// Effective configuration of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicConfig {
     /// `min.insync.replicas`
     pub min_insync_replicas: usize,
-    /// `max.message.bytes`
-    pub batch_bytes_max: usize,
-    /// `segment.bytes`
-    pub segment_bytes: u64,
-    /// `segment.ms`
-    pub segment_age_max: Duration,
-    /// `index.interval.bytes`
-    pub index_interval_bytes: u64,
-    /// `flush.messages`; none is never.
-    pub flush_messages: Option<u64>,
-    /// `flush.ms`; none is never.
-    pub flush_interval: Option<Duration>,
-    /// `retention.ms`; none is for ever.
-    pub retention: Option<Duration>,
-    /// `retention.bytes`; none is no limit.
-    pub retention_bytes: Option<u64>,
-    /// Whether `message.timestamp.type` is LogAppendTime.
-    pub log_append_time: bool,
+    /// What its logs obey.
+    pub log: LogConfig,
 }
 
 impl TopicConfig {
     pub(super) fn resolve(values: &Values, overrides: &BTreeMap<String, String>) -> TopicConfig {
         let text = |name: &str| effective(values, overrides, name).0;
         let number = |name: &str| text(name).parse::<i64>().unwrap_or_default();
-        let size = |name: &str| u64::try_from(number(name)).unwrap_or_default();
-        let limit = |name: &str| u64::try_from(number(name)).ok().filter(|value| *value != i64::MAX as u64);
-        TopicConfig {
-            min_insync_replicas: size("min.insync.replicas") as usize,
-            batch_bytes_max: size("max.message.bytes") as usize,
+        let size = |name: &str| u32::try_from(number(name)).unwrap_or_default();
+        let compacted = text("cleanup.policy").contains("compact");
+        let append_time = text("message.timestamp.type") == "LogAppendTime";
+        let log = LogConfig {
             segment_bytes: size("segment.bytes"),
-            segment_age_max: Duration::from_millis(size("segment.ms")),
+            segment_ms: number("segment.ms"),
             index_interval_bytes: size("index.interval.bytes"),
-            flush_messages: limit("flush.messages"),
-            flush_interval: limit("flush.ms").map(Duration::from_millis),
-            retention: limit("retention.ms").map(Duration::from_millis),
-            retention_bytes: limit("retention.bytes"),
-            log_append_time: text("message.timestamp.type") == "LogAppendTime",
-        }
+            message_bytes_max: size("max.message.bytes"),
+            flush_messages: number("flush.messages").unsigned_abs(),
+            flush_ms: number("flush.ms"),
+            retention_ms: Some(number("retention.ms")).filter(|limit| *limit >= 0),
+            retention_bytes: u64::try_from(number("retention.bytes")).ok(),
+            timestamp_type: if append_time { TimestampType::LogAppendTime } else { TimestampType::CreateTime },
+            timestamp_before_ms_max: number("message.timestamp.before.max.ms"),
+            timestamp_after_ms_max: number("message.timestamp.after.max.ms"),
+            offset_gaps: if compacted { OffsetGaps::Allowed } else { OffsetGaps::Refused },
+            ..LogConfig::default()
+        };
+        TopicConfig { min_insync_replicas: size("min.insync.replicas") as usize, log }
     }
 }
 
@@ -96,7 +85,10 @@ mod tests {
                 .unwrap();
         let overrides = BTreeMap::from([("min.insync.replicas".to_owned(), "3".to_owned())]);
         let topic = config.topic(&overrides);
-        assert_eq!((topic.min_insync_replicas, topic.segment_bytes, topic.flush_messages), (3, 1000, None));
+        assert_eq!(
+            (topic.min_insync_replicas, topic.log.segment_bytes, topic.log.flush_messages),
+            (3, 1000, i64::MAX as u64)
+        );
         assert_eq!(effective(config.values(), &overrides, "segment.bytes"), ("1000", Source::Node));
         assert_eq!(effective(config.values(), &overrides, "min.insync.replicas"), ("3", Source::Topic));
     }

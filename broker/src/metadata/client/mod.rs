@@ -15,7 +15,11 @@
 mod link;
 mod session;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
@@ -89,6 +93,7 @@ pub struct ControllerClient {
     image: watch::Receiver<Arc<ClusterImage>>,
     standing: watch::Receiver<Standing>,
     wishes: Arc<watch::Sender<Wish>>,
+    heard_ns: Arc<AtomicU64>,
     _tasks: Arc<Tasks>,
 }
 
@@ -109,7 +114,9 @@ impl ControllerClient {
         let (images, image) = watch::channel(Arc::new(ClusterImage::default()));
         let (standings, standing) = watch::channel(Standing::Registering);
         let (wishes, wish) = watch::channel(Wish::Run);
+        let heard_ns = Arc::new(AtomicU64::new(0));
         let session = session::Session {
+            heard_ns: Arc::clone(&heard_ns),
             config: Arc::clone(&config),
             link: Arc::clone(&link),
             image: image.clone(),
@@ -117,7 +124,12 @@ impl ControllerClient {
             wish,
         };
         let tasks = vec![tokio::spawn(session.run()), tokio::spawn(session::follow(Arc::clone(&link), images))];
-        Self { config, link, image, standing, wishes: Arc::new(wishes), _tasks: Arc::new(Tasks(tasks)) }
+        Self { config, link, image, standing, wishes: Arc::new(wishes), heard_ns, _tasks: Arc::new(Tasks(tasks)) }
+    }
+
+    /// Whose client this is.
+    pub fn broker(&self) -> BrokerId {
+        self.config.broker
     }
 
     /// The committed image, as far as this broker has followed it.
@@ -128,6 +140,12 @@ impl ControllerClient {
     /// What the controller makes of this broker.
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
+    }
+
+    /// When the last heartbeat was sent that was answered by "you are a full member": boot-time nanoseconds, 0 while there is none.
+    /// The controller fences this broker no sooner than a session timeout after it.
+    pub fn heard_ns(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.heard_ns)
     }
 
     /// Waits until the broker is a full member, and says under which epoch.

@@ -1,6 +1,12 @@
 //! The two things a broker does all its life: keep its session, follow the image.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -8,6 +14,7 @@ use tokio::{
 };
 
 use super::{ClientConfig, Standing, link::Link};
+use crate::clock;
 use crate::metadata::{
     apply::apply_batch,
     error::ControllerError,
@@ -26,6 +33,7 @@ pub struct Session {
     pub image: watch::Receiver<Arc<ClusterImage>>,
     pub standing: watch::Sender<Standing>,
     pub wish: watch::Receiver<Wish>,
+    pub heard_ns: Arc<AtomicU64>,
 }
 
 enum End {
@@ -69,11 +77,12 @@ impl Session {
             let wish = *self.wish.borrow_and_update();
             let applied = self.image.borrow_and_update().version;
             let beat = Heartbeat { broker: self.config.broker, epoch, applied, wish };
+            let sent_ns = clock::boot_ns();
             let answer = self.link.ask(beat, FOREVER).await;
             let next = Instant::now() + self.config.heartbeat_interval;
             match answer {
                 Ok(answer) if wish == Wish::Stop && answer.fenced => return End::Final(Standing::Stopped(epoch)),
-                Ok(answer) => self.note(epoch, answer),
+                Ok(answer) => self.note(epoch, answer, sent_ns),
                 Err(ControllerError::StaleBrokerEpoch) => return End::Final(Standing::Superseded),
                 Err(ControllerError::BrokerNotRegistered) => return End::Forgotten,
                 Err(_) => {}
@@ -82,7 +91,8 @@ impl Session {
         }
     }
 
-    fn note(&self, epoch: BrokerEpoch, answer: HeartbeatAnswer) {
+    fn note(&self, epoch: BrokerEpoch, answer: HeartbeatAnswer, sent_ns: u64) {
+        self.heard_ns.store(if answer.fenced { 0 } else { sent_ns }, Ordering::Release);
         let standing = if answer.fenced { Standing::Fenced(epoch) } else { Standing::Active(epoch) };
         self.standing.send_if_modified(|old| std::mem::replace(old, standing) != standing);
     }

@@ -1,0 +1,122 @@
+//! DescribeConfigs (32): effective values of a topic or of this broker, each with its source.
+
+use std::sync::Arc;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+
+use super::wire;
+use crate::broker::Broker;
+use crate::config::properties::{self, Kind, Property};
+use crate::config::topic::{self, Source};
+use crate::metadata::Configs;
+use crate::server::call::{Call, Reply};
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+struct Detail {
+    synonyms: bool,
+    documentation: bool,
+}
+
+pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
+    let request = match call.decode::<DescribeConfigsRequest>() {
+        Ok(request) => request,
+        Err(error) => return Reply::Close(error),
+    };
+    let detail = Detail { synonyms: request.include_synonyms, documentation: request.include_documentation };
+    let results = request.resources.iter().map(|resource| describe(broker, resource, &detail));
+    call.ready::<DescribeConfigsRequest>(&DescribeConfigsResponse::default().with_results(results.collect()))
+}
+
+fn describe(broker: &Broker, resource: &DescribeConfigsResource, detail: &Detail) -> DescribeConfigsResult {
+    let result = DescribeConfigsResult::default()
+        .with_resource_type(resource.resource_type)
+        .with_resource_name(resource.resource_name.clone());
+    let configs = match resource.resource_type {
+        TOPIC => of_topic(broker, &resource.resource_name, detail),
+        BROKER => of_broker(broker, &resource.resource_name, detail),
+        _ => Err(ResponseError::InvalidRequest),
+    };
+    let asked =
+        |name: &str| resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| **key == *name));
+    match configs {
+        Ok(mut configs) => {
+            configs.retain(|config| asked(&config.name));
+            result.with_configs(configs)
+        }
+        Err(error) => result.with_error_code(error.code()).with_error_message(Some(wire::text(error.to_string()))),
+    }
+}
+
+type Described = Result<Vec<DescribeConfigsResourceResult>, ResponseError>;
+
+fn of_topic(broker: &Broker, name: &str, detail: &Detail) -> Described {
+    let image = broker.image();
+    let overrides = &image.topics.get(name).ok_or(ResponseError::UnknownTopicOrPartition)?.configs;
+    let all = properties::topic_properties().filter_map(|property| Some((property, property.topic?)));
+    Ok(all.map(|(property, name)| topic_config(broker, property, name, overrides, detail)).collect())
+}
+
+fn topic_config(
+    broker: &Broker,
+    property: &'static Property,
+    name: &str,
+    overrides: &Configs,
+    detail: &Detail,
+) -> DescribeConfigsResourceResult {
+    let (value, source) = topic::effective(broker.config.values(), overrides, name);
+    let mut synonyms = Vec::new();
+    if source == Source::Topic {
+        synonyms.push(synonym(name, value, source));
+    }
+    let (inherited, from) = topic::of_node(broker.config.values(), property);
+    synonyms.push(synonym(property.name, inherited, from));
+    let config = config(property, name, (value, source), detail);
+    if detail.synonyms { config.with_synonyms(synonyms) } else { config }
+}
+
+fn of_broker(broker: &Broker, name: &str, detail: &Detail) -> Described {
+    if name != broker.config.node.to_string() {
+        return Err(ResponseError::InvalidRequest);
+    }
+    let values = broker.config.values();
+    let all = properties::TABLE.iter();
+    let all = all.map(|property| {
+        let found = topic::of_node(values, property);
+        let described = config(property, property.name, found, detail).with_read_only(true);
+        let synonyms = if detail.synonyms { vec![synonym(property.name, found.0, found.1)] } else { Vec::new() };
+        described.with_synonyms(synonyms)
+    });
+    Ok(all.collect())
+}
+
+fn config(
+    property: &Property,
+    name: &str,
+    (value, source): (&str, Source),
+    detail: &Detail,
+) -> DescribeConfigsResourceResult {
+    let kind = match property.kind {
+        Kind::Bool => 1,
+        Kind::Text => 2,
+        Kind::Int(_) => 3,
+        Kind::Long(_) => 5,
+        Kind::List => 7,
+    };
+    DescribeConfigsResourceResult::default()
+        .with_name(wire::text(name))
+        .with_value(Some(wire::text(value)))
+        .with_config_source(source as i8)
+        .with_config_type(kind)
+        .with_documentation(detail.documentation.then(|| wire::text(property.doc)))
+}
+
+fn synonym(name: &str, value: &str, source: Source) -> DescribeConfigsSynonym {
+    let synonym = DescribeConfigsSynonym::default().with_name(wire::text(name));
+    synonym.with_value(Some(wire::text(value))).with_source(source as i8)
+}

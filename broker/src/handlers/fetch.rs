@@ -1,0 +1,255 @@
+//! Fetch (1): what consumers and followers read, held until there is enough of it.
+//!
+//! Sessions are declined (session id 0). The first batch comes whole even above the limits (KIP-74). A held fetch is
+//! answered when enough bytes are there, a partition has something to say (an error, a divergence), the time is up, or a
+//! later request waits behind it. Followers may use versions up to 17, with topic ids and their broker epoch.
+
+use std::sync::Arc;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::fetch_request::FetchPartition;
+use kafka_protocol::messages::fetch_response::{
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
+};
+use kafka_protocol::messages::{FetchRequest, FetchResponse};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::wire;
+use crate::broker::Broker;
+use crate::evidence::Event;
+use crate::ids::{BrokerEpoch, NodeId, Offset};
+use crate::metadata::TopicId;
+use crate::partition::watchers::{Interest, Watch};
+use crate::partition::{Fetched, Partition, PartitionError, ReadAt, Reader};
+use crate::server::call::{Call, Reply};
+
+const TOPIC_IDS_SINCE: i16 = 13;
+const REPLICA_STATE_SINCE: i16 = 15;
+
+struct Request {
+    reader: Reader,
+    follower: Option<(NodeId, Option<BrokerEpoch>)>,
+    bytes_min: usize,
+    bytes_max: usize,
+    deadline: Instant,
+    topics: Vec<Topic>,
+}
+
+struct Topic {
+    name: String,
+    id: TopicId,
+    parts: Vec<Part>,
+}
+
+struct Part {
+    index: i32,
+    at: ReadAt,
+    partition: Result<Arc<Partition>, ResponseError>,
+}
+
+/// What one look at every partition gave, in the order of the request.
+#[derive(Default)]
+struct Look {
+    parts: Vec<Result<Fetched, ResponseError>>,
+    bytes: usize,
+    urgent: bool,
+}
+
+pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
+    let request = match call.decode::<FetchRequest>() {
+        Ok(request) => request,
+        Err(error) => return Reply::Close(error),
+    };
+    if request.session_id != 0 && request.session_epoch > 0 {
+        let error = ResponseError::FetchSessionIdNotFound.code();
+        return call.ready::<FetchRequest>(&FetchResponse::default().with_error_code(error));
+    }
+    let request = understand(broker, request, call.version);
+    let (broker, hurry, number) = (broker.clone(), call.hurry.clone(), call.number);
+    call.later::<FetchRequest, _>(async move {
+        let refused = count(&broker, &request);
+        let look = tokio::select! {
+            biased;
+            look = hold(&broker, &request, &refused) => look,
+            () = hurry.behind(number) => Look::at(&broker, &request, &refused),
+        };
+        response(&broker, request, look)
+    })
+}
+
+fn understand(broker: &Broker, request: FetchRequest, version: i16) -> Request {
+    let state = &request.replica_state;
+    let (replica, epoch) = if version >= REPLICA_STATE_SINCE {
+        (state.replica_id.0, Some(state.replica_epoch).filter(|epoch| *epoch >= 0).map(BrokerEpoch))
+    } else {
+        (request.replica_id.0, None)
+    };
+    let follower = (replica >= 0).then_some((NodeId(replica), epoch));
+    let consumer = Reader::Consumer { committed: request.isolation_level == 1 };
+    let bytes = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
+    let topics = request.topics.into_iter().map(|topic| {
+        let id = TopicId(topic.topic_id);
+        let by_id = version >= TOPIC_IDS_SINCE;
+        let name = if by_id { broker.topic_name(id) } else { Some(topic.topic.to_string()) };
+        let parts = topic.partitions.iter().map(|part| understand_part(broker, name.as_deref(), part));
+        let parts = parts.collect();
+        Topic { name: name.unwrap_or_default(), id, parts }
+    });
+    Request {
+        reader: if follower.is_some() { Reader::Follower } else { consumer },
+        follower,
+        bytes_min: bytes(request.min_bytes),
+        bytes_max: bytes(request.max_bytes).min(broker.config.limits.fetch_bytes_max),
+        deadline: Instant::now() + wire::millis(request.max_wait_ms),
+        topics: topics.collect(),
+    }
+}
+
+fn understand_part(broker: &Broker, topic: Option<&str>, part: &FetchPartition) -> Part {
+    let found = topic.map_or(Err(ResponseError::UnknownTopicId), |topic| broker.partition(topic, part.partition));
+    let at = ReadAt {
+        offset: Offset(part.fetch_offset),
+        current_epoch: wire::epoch(part.current_leader_epoch),
+        last_epoch: wire::epoch(part.last_fetched_epoch),
+        bytes_max: usize::try_from(part.partition_max_bytes).unwrap_or(0),
+        at_least_one: true,
+    };
+    Part { index: part.partition, at, partition: found }
+}
+
+/// Counts a follower's progress, once a request; what is refused is so for the whole request.
+fn count(broker: &Broker, request: &Request) -> Vec<Option<ResponseError>> {
+    let Some((follower, epoch)) = request.follower else { return Vec::new() };
+    let parts = request.topics.iter().flat_map(|topic| &topic.parts);
+    let counted = parts.map(|part| {
+        let partition = part.partition.as_ref().ok()?;
+        match partition.fetched(follower, epoch, &part.at) {
+            Ok(proposal) => {
+                broker.propose(partition, proposal);
+                None
+            }
+            Err(error) => Some(refuse(broker, partition, follower, &error)),
+        }
+    });
+    counted.collect()
+}
+
+fn refuse(broker: &Broker, partition: &Partition, follower: NodeId, error: &PartitionError) -> ResponseError {
+    if matches!(error, PartitionError::FencedEpoch | PartitionError::StaleReplica(_)) {
+        broker.events.emit(Event::Fenced {
+            what: "fetch".to_owned(),
+            peer: Some(follower),
+            partition: Some(partition.id().clone()),
+            why: error.to_string(),
+        });
+    }
+    broker.refusal(error)
+}
+
+async fn hold(broker: &Broker, request: &Request, refused: &[Option<ResponseError>]) -> Look {
+    let changed = Arc::new(Notify::new());
+    let _watches: Vec<Watch> = request
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.parts)
+        .filter_map(|part| watch(request, part, &changed))
+        .collect();
+    loop {
+        let look = Look::at(broker, request, refused);
+        if look.urgent || look.bytes >= request.bytes_min {
+            return look;
+        }
+        if timeout_at(request.deadline, changed.notified()).await.is_err() {
+            return Look::at(broker, request, refused);
+        }
+    }
+}
+
+fn watch(request: &Request, part: &Part, changed: &Arc<Notify>) -> Option<Watch> {
+    let interest = match request.reader {
+        Reader::Follower => Interest::EndBeyond(part.at.offset),
+        Reader::Consumer { .. } => Interest::Committed(part.at.offset.plus(1)),
+    };
+    Some(part.partition.as_ref().ok()?.watchers().watch(interest, changed))
+}
+
+impl Look {
+    fn at(broker: &Broker, request: &Request, refused: &[Option<ResponseError>]) -> Look {
+        let parts = request.topics.iter().flat_map(|topic| &topic.parts);
+        let mut look = Look { urgent: parts.clone().next().is_none(), ..Look::default() };
+        for (number, part) in parts.enumerate() {
+            let fetched = match refused.get(number).copied().flatten() {
+                Some(error) => Err(error),
+                None => look.read(broker, request, part),
+            };
+            look.parts.push(fetched);
+        }
+        look
+    }
+
+    fn read(&mut self, broker: &Broker, request: &Request, part: &Part) -> Result<Fetched, ResponseError> {
+        let left = request.bytes_max.saturating_sub(self.bytes);
+        let at = ReadAt { bytes_max: part.at.bytes_max.min(left), at_least_one: self.bytes == 0, ..part.at };
+        let partition = part.partition.as_ref().map_err(|error| *error);
+        let fetched = partition.and_then(|partition| {
+            let fetched = partition.read(request.reader, &at);
+            self.urgent |= !matches!(fetched, Ok(_) | Err(PartitionError::OffsetNotAvailable));
+            fetched.map_err(|error| broker.refusal(&error))
+        });
+        match &fetched {
+            Ok(fetched) => {
+                self.bytes += fetched.records.len();
+                self.urgent |= fetched.diverging.is_some();
+            }
+            Err(_) => self.urgent |= part.partition.is_err(),
+        }
+        fetched
+    }
+}
+
+fn response(broker: &Broker, request: Request, look: Look) -> FetchResponse {
+    let committed = request.reader == Reader::Consumer { committed: true };
+    let mut looked = look.parts.into_iter();
+    let topics = request.topics.into_iter().map(|topic| {
+        let parts = topic.parts.iter().zip(&mut looked).map(|(part, fetched)| match fetched {
+            Ok(fetched) => data(part.index, fetched, committed),
+            Err(error) => failure(broker, &topic.name, part.index, error),
+        });
+        let parts = parts.collect();
+        let answer = FetchableTopicResponse::default().with_topic(wire::name(&topic.name));
+        answer.with_topic_id(topic.id.0).with_partitions(parts)
+    });
+    FetchResponse::default().with_responses(topics.collect())
+}
+
+fn data(index: i32, fetched: Fetched, committed: bool) -> PartitionData {
+    let aborted = fetched.aborted.iter().map(|aborted| {
+        let answer = AbortedTransaction::default().with_producer_id(aborted.producer.0.into());
+        answer.with_first_offset(aborted.first.0)
+    });
+    let aborted = committed.then(|| aborted.collect());
+    let diverging = fetched.diverging.map_or_else(EpochEndOffset::default, |(epoch, end)| {
+        EpochEndOffset::default().with_epoch(epoch.0).with_end_offset(end.0)
+    });
+    PartitionData::default()
+        .with_partition_index(index)
+        .with_high_watermark(fetched.high_watermark.0)
+        .with_last_stable_offset(fetched.last_stable.0)
+        .with_log_start_offset(fetched.log_start.0)
+        .with_diverging_epoch(diverging)
+        .with_aborted_transactions(aborted)
+        .with_records(Some(fetched.records))
+}
+
+fn failure(broker: &Broker, topic: &str, index: i32, error: ResponseError) -> PartitionData {
+    let leader = broker.leader_of(topic, index).map_or_else(LeaderIdAndEpoch::default, |(leader, epoch)| {
+        LeaderIdAndEpoch::default().with_leader_id(wire::broker(Some(leader))).with_leader_epoch(epoch.0)
+    });
+    let answer = PartitionData::default().with_partition_index(index).with_error_code(error.code());
+    let answer = answer.with_high_watermark(-1).with_aborted_transactions(None);
+    match error {
+        ResponseError::NotLeaderOrFollower | ResponseError::FencedLeaderEpoch => answer.with_current_leader(leader),
+        _ => answer,
+    }
+}

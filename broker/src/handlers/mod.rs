@@ -1,0 +1,77 @@
+//! One API a file, one table that says which versions are offered and who answers.
+//!
+//! A handler decodes, asks the partitions or the controller, and encodes. Whatever must happen in the order of a
+//! connection's requests (an append) happens before the handler returns; whatever waits is a future, polled when every
+//! earlier answer is out. Records are never decoded here.
+//!
+//! To add an API: a file beside this one, and a row in `TABLE`.
+
+mod api_versions;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod fetch;
+mod find_coordinator;
+mod init_producer_id;
+mod leader_epoch;
+mod list_offsets;
+mod metadata;
+mod produce;
+mod produce_old;
+mod wire;
+
+use std::sync::Arc;
+
+use kafka_protocol::messages::ApiKey;
+
+use crate::broker::Broker;
+use crate::server::call::{Call, CallError, Reply};
+
+type Handler = fn(&Arc<Broker>, Call) -> Reply;
+
+/// One API: the versions clients are told of, the versions that are answered, and who answers.
+struct Api {
+    key: ApiKey,
+    offered: (i16, i16),
+    answered: (i16, i16),
+    handler: Handler,
+}
+
+const fn api(key: ApiKey, min: i16, max: i16, handler: Handler) -> Api {
+    Api { key, offered: (min, max), answered: (min, max), handler }
+}
+
+/// What is offered is what Kafka 4.1 offers at the low end (KIP-896). Produce 0 to 2 are offered and refused, because
+/// librdkafka before 2.11.1 takes their absence for a lack of features (KAFKA-18659). Fetch 13 to 17, with topic ids and
+/// broker epochs, are answered to followers and not offered to clients.
+const TABLE: &[Api] = &[
+    api(ApiKey::Produce, 0, 11, produce::handle),
+    Api { answered: (4, 17), ..api(ApiKey::Fetch, 4, 12, fetch::handle) },
+    api(ApiKey::ListOffsets, 1, 9, list_offsets::handle),
+    api(ApiKey::Metadata, 0, 12, metadata::handle),
+    api(ApiKey::FindCoordinator, 0, 4, find_coordinator::handle),
+    api(ApiKey::ApiVersions, 0, 4, api_versions::handle),
+    api(ApiKey::CreateTopics, 2, 7, create_topics::handle),
+    api(ApiKey::DeleteTopics, 1, 6, delete_topics::handle),
+    api(ApiKey::InitProducerId, 0, 4, init_producer_id::handle),
+    api(ApiKey::OffsetForLeaderEpoch, 2, 4, leader_epoch::handle),
+    api(ApiKey::DescribeConfigs, 1, 4, describe_configs::handle),
+    api(ApiKey::CreatePartitions, 0, 3, create_partitions::handle),
+    api(ApiKey::DescribeCluster, 0, 1, describe_cluster::handle),
+];
+
+/// Hands a call to whoever answers it.
+pub fn dispatch(broker: &Arc<Broker>, call: Call) -> Reply {
+    let Some(api) = TABLE.iter().find(|api| api.key == call.api) else {
+        return Reply::Close(CallError::UnknownApi(call.api as i16));
+    };
+    if (api.answered.0..=api.answered.1).contains(&call.version) {
+        (api.handler)(broker, call)
+    } else if call.api == ApiKey::ApiVersions {
+        api_versions::unsupported(&call)
+    } else {
+        Reply::Close(CallError::Version { api: call.api, version: call.version })
+    }
+}

@@ -1,0 +1,187 @@
+//! A leader lets itself be read, by consumers up to the high watermark and by followers up to its end.
+//!
+//! A follower's fetch proves what the follower has, if it comes under the leader's own epoch, from a replica's newest
+//! incarnation, and from a log that does not diverge; only then does it count (KIP-101, KIP-320, KIP-903).
+
+use bytes::Bytes;
+
+use super::leadership::{Leadership, Stale};
+use super::{Inner, Partition, PartitionError, Proposal, Role, may_join};
+use crate::bugs::Bug;
+use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset};
+use crate::log::AbortedTransaction;
+
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A client; with `committed` only up to the last stable offset.
+    Consumer {
+        /// Whether it reads committed transactions only.
+        committed: bool,
+    },
+    /// A replica.
+    Follower,
+}
+
+/// From where and how much.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadAt {
+    /// First offset wanted.
+    pub offset: Offset,
+    /// The leader epoch the reader believes in.
+    pub current_epoch: Option<LeaderEpoch>,
+    /// The epoch of the last record it has (KIP-595).
+    pub last_epoch: Option<LeaderEpoch>,
+    /// Most bytes.
+    pub bytes_max: usize,
+    /// Whether one whole batch comes even if it is larger (KIP-74).
+    pub at_least_one: bool,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct Fetched {
+    /// Whole batches; may begin before the offset asked for.
+    pub records: Bytes,
+    /// Committed up to here.
+    pub high_watermark: Offset,
+    /// Stable up to here: no open transaction before.
+    pub last_stable: Offset,
+    /// Start of the log.
+    pub log_start: Offset,
+    /// The reader's log differs: the largest epoch the leader shares and where it ended here.
+    pub diverging: Option<(LeaderEpoch, Offset)>,
+    /// Aborted transactions among the records, for committed reads.
+    pub aborted: Vec<AbortedTransaction>,
+}
+
+impl Partition {
+    /// Counts a follower's fetch. May move the high watermark, and propose the follower for the ISR.
+    ///
+    /// # Errors
+    /// [`PartitionError`]: the fetch does not count and is to be refused.
+    pub fn fetched(
+        &self,
+        follower: NodeId,
+        broker_epoch: Option<BrokerEpoch>,
+        at: &ReadAt,
+    ) -> Result<Option<Proposal>, PartitionError> {
+        let mut inner = self.lock();
+        let moment = self.moment(&inner);
+        let leadership = self.leading(&inner, at.current_epoch)?;
+        if inner.diverging(at)?.is_some() {
+            return Ok(None);
+        }
+        inner.in_range(at.offset)?;
+        let unfenced = self.context.bugs.has(Bug::FencingOff);
+        let known = leadership.broker_epoch(follower);
+        let Role::Leader(leadership) = &mut inner.role else { return Err(PartitionError::NotLeader) };
+        let counted = leadership.fetched(follower, if unfenced { known } else { broker_epoch }, at.offset, &moment);
+        counted.map_err(stale)?;
+        let may_join = unfenced || may_join(&self.context.image.borrow(), follower, broker_epoch);
+        let proposal = leadership.expansion(follower, &moment).filter(|_| may_join);
+        if let Some(proposal) = &proposal {
+            self.propose(leadership, proposal);
+        }
+        let change = self.advance(&mut inner);
+        drop(inner);
+        change.into_iter().for_each(|change| self.watchers.tell(change));
+        Ok(proposal)
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// [`PartitionError`]; `OffsetNotAvailable` if nothing can be said before the high watermark is up to date.
+    pub fn read(&self, reader: Reader, at: &ReadAt) -> Result<Fetched, PartitionError> {
+        let inner = self.lock();
+        let leadership = self.leading(&inner, at.current_epoch)?;
+        if let Some(diverging) = inner.diverging(at)? {
+            return Ok(Fetched { diverging: Some(diverging), ..inner.bounds() });
+        }
+        inner.in_range(at.offset)?;
+        match reader {
+            Reader::Follower => inner.read_up_to(at, inner.visible_end()),
+            Reader::Consumer { committed } => self.consume(&inner, leadership, at, committed),
+        }
+    }
+
+    fn consume(
+        &self,
+        inner: &Inner,
+        leadership: &Leadership,
+        at: &ReadAt,
+        committed: bool,
+    ) -> Result<Fetched, PartitionError> {
+        let upper = if committed { inner.last_stable() } else { inner.high_watermark };
+        let mut fetched = inner.read_up_to(at, upper)?;
+        if committed && !fetched.records.is_empty() {
+            fetched.aborted = inner.log.aborted_transactions(at.offset, upper)?;
+        }
+        let behind = self.context.lease.is_strict() && inner.high_watermark < leadership.start();
+        if fetched.records.is_empty() && behind {
+            return Err(PartitionError::OffsetNotAvailable);
+        }
+        if self.context.lease.held() { Ok(fetched) } else { Err(PartitionError::NotLeader) }
+    }
+
+    /// The leadership, if this replica leads in the epoch the asker believes in (KIP-320).
+    pub(super) fn leading<'a>(
+        &self,
+        inner: &'a Inner,
+        asked: Option<LeaderEpoch>,
+    ) -> Result<&'a Leadership, PartitionError> {
+        let fenced = !self.context.bugs.has(Bug::FencingOff);
+        match (asked, inner.epoch) {
+            (Some(asked), Some(epoch)) if asked < epoch && fenced => return Err(PartitionError::FencedEpoch),
+            (Some(asked), Some(epoch)) if asked > epoch && fenced => return Err(PartitionError::UnknownEpoch),
+            _ => {}
+        }
+        match &inner.role {
+            Role::Leader(leadership) => Ok(leadership),
+            Role::Idle | Role::Follower(_) => Err(PartitionError::NotLeader),
+        }
+    }
+}
+
+impl Inner {
+    fn in_range(&self, offset: Offset) -> Result<(), PartitionError> {
+        let within = (self.log.start_offset()..=self.log.end_offset()).contains(&offset);
+        if within { Ok(()) } else { Err(PartitionError::OffsetOutOfRange) }
+    }
+
+    fn diverging(&self, at: &ReadAt) -> Result<Option<(LeaderEpoch, Offset)>, PartitionError> {
+        let Some(last_epoch) = at.last_epoch else { return Ok(None) };
+        let (epoch, end) = self.log.end_offset_for(last_epoch).ok_or(PartitionError::OffsetOutOfRange)?;
+        Ok((epoch < last_epoch || end < at.offset).then_some((epoch, end)))
+    }
+
+    fn read_up_to(&self, at: &ReadAt, upper: Offset) -> Result<Fetched, PartitionError> {
+        let records = if at.offset < upper && (at.bytes_max > 0 || at.at_least_one) {
+            self.log.read(at.offset, at.bytes_max, upper, at.at_least_one)?
+        } else {
+            Bytes::new()
+        };
+        Ok(Fetched { records, ..self.bounds() })
+    }
+
+    pub(super) fn last_stable(&self) -> Offset {
+        self.log.first_unstable_offset().map_or(self.high_watermark, |first| first.min(self.high_watermark))
+    }
+
+    fn bounds(&self) -> Fetched {
+        Fetched {
+            high_watermark: self.high_watermark,
+            last_stable: self.last_stable(),
+            log_start: self.log.start_offset(),
+            ..Fetched::default()
+        }
+    }
+}
+
+fn stale(why: Stale) -> PartitionError {
+    PartitionError::StaleReplica(match why {
+        Stale::NotAReplica => "not a replica of this partition",
+        Stale::Incarnation => "a newer incarnation of the broker has fetched",
+    })
+}

@@ -1,0 +1,50 @@
+//! Sockets: connections, frames, calls, and their answers in order.
+//!
+//! **Invariants.** Answers leave a connection in the order its requests came. What a request changes at once (an append)
+//! happens in that order too, while earlier answers may still be pending, so pipelining costs no round trip. Limits
+//! hold for connections, frames and requests in flight; a client that does not read its answers stops being read.
+//!
+//! Not here: what any API means.
+
+pub mod call;
+mod connection;
+pub mod frame;
+pub mod hurry;
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::broker::Broker;
+use crate::config::Address;
+
+/// Binds an address; port 0 lets the system choose.
+///
+/// # Errors
+/// The system's.
+pub async fn bind(address: &Address) -> io::Result<TcpListener> {
+    TcpListener::bind((address.host.as_str(), address.port)).await
+}
+
+/// Accepts connections on the listener with this index until dropped.
+pub async fn serve(broker: Arc<Broker>, socket: TcpListener, listener: usize) {
+    let room = Arc::new(Semaphore::new(broker.config.limits.connections_max));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = socket.accept().await;
+        while connections.try_join_next().is_some() {}
+        let Ok((stream, _)) = accepted else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let Ok(place) = room.clone().try_acquire_owned() else { continue };
+        let broker = broker.clone();
+        connections.spawn(async move {
+            connection::serve(broker, stream, listener).await;
+            drop(place);
+        });
+    }
+}
