@@ -206,14 +206,15 @@ impl Log {
 
     /// Whether the epochs of the first and the last batch are not those of the checkpoint.
     fn contradiction(&self) -> Result<Option<&'static str>, LogError> {
-        if let Some(first) = self.header_at(self.start)?
-            && first.leader_epoch() != self.epochs.epoch_at(self.start.max(first.base_offset))
-        {
+        let fits = |batch: Header| {
+            let visible_from = batch.base_offset.max(self.start);
+            visible_from > batch.last_offset() || batch.leader_epoch() == self.epochs.epoch_at(visible_from)
+        };
+        if !self.header_at(self.start)?.is_none_or(fits) {
             return Ok(Some("the first batch is of another epoch"));
         }
         let last = self.header_at(self.end_offset().plus(-1))?;
-        let fits = last.is_none_or(|last| last.leader_epoch() == self.epochs.epoch_at(last.base_offset));
-        Ok((!fits).then_some("the last batch is of another epoch"))
+        Ok((!last.is_none_or(fits)).then_some("the last batch is of another epoch"))
     }
 
     fn header_at(&self, offset: Offset) -> Result<Option<Header>, LogError> {

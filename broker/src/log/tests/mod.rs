@@ -2,6 +2,8 @@
 
 mod batches;
 mod lifecycle;
+mod model;
+mod recovery;
 
 use super::{AppendError, Appended, LeaderEpoch, Log, LogConfig, Offset, Opening, Origin, Recovery, Stop};
 use batches::Spec;
