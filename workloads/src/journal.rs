@@ -235,7 +235,11 @@ impl Segment {
     fn create(path: &Path, run: u64) -> Result<Segment, JournalError> {
         let failed = |what| move |source| JournalError::Io { path: path.to_owned(), what, source };
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(failed("create"))?;
-        posix_fallocate(&file, 0, SEGMENT_BYTES as i64).map_err(|e| failed("reserve its blocks")(e.into()))?;
+        if let Err(refused) = posix_fallocate(&file, 0, SEGMENT_BYTES as i64) {
+            // Nothing is in it, and its name is wanted again should there be room later.
+            let _ = std::fs::remove_file(path);
+            return Err(failed("reserve its blocks")(refused.into()));
+        }
         // SAFETY: the file was created here under a name of its own and nobody else writes it or cuts it short while it
         // is mapped; its blocks are reserved, so that no store can fail for want of space.
         let map = unsafe { MmapOptions::new().len(SEGMENT_BYTES).map_mut(&file) }.map_err(failed("map"))?;
@@ -448,6 +452,25 @@ mod tests {
             .unwrap();
             assert!(next <= 10);
         }
+    }
+
+    #[test]
+    fn a_successor_killed_while_it_was_made_holds_nothing() {
+        let (_dir, path) = place();
+        let journal = Journal::create(&path, 7).unwrap();
+        journal.invoke(APPEND, Nanos(1)).unwrap();
+        for unfinished in [&[][..], &[0; 4096][..]] {
+            std::fs::write(segment_path(&path, 1), unfinished).unwrap();
+            assert_eq!(count(&path), (1, 1, End::Whole));
+        }
+    }
+
+    #[test]
+    fn a_successor_of_another_run_is_refused() {
+        let (_dir, path) = place();
+        drop(Journal::create(&path, 7).unwrap());
+        drop(Journal::create(&segment_path(&path, 1), 8).unwrap());
+        assert!(matches!(read(&path, |_| ()), Err(JournalError::OtherRun { found: 8, run: 7, .. })));
     }
 
     #[test]

@@ -86,13 +86,18 @@ pub fn main(spec_path: &Path) -> i32 {
 
 /// As [`main`], with what was done.
 pub fn run(spec_path: &Path) -> Result<Status, ClientError> {
+    let stop = Arc::new(Stop::default());
+    let signals = listen(stop.clone())?;
+    let ended = load_and_run(spec_path, stop);
+    signals.close();
+    ended
+}
+
+fn load_and_run(spec_path: &Path, stop: Arc<Stop>) -> Result<Status, ClientError> {
     let spec = Arc::new(ClientSpec::load(spec_path)?);
     let journal = Arc::new(Journal::create(&spec.journal, spec.run)?);
-    let context = Context { spec: spec.clone(), journal, stop: Arc::new(Stop::default()) };
-    let signals = listen(context.stop.clone())?;
-    let result = run_roles(&context);
-    signals.close();
-    let status = Status { name: spec.name.clone(), roles: result? };
+    let context = Context { spec: spec.clone(), journal, stop };
+    let status = Status { name: spec.name.clone(), roles: run_roles(&context)? };
     status.save(&spec.status_path()).map_err(|source| failed("write the status", &spec.status_path(), source))?;
     Ok(status)
 }

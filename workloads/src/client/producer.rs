@@ -27,6 +27,7 @@ use std::time::Duration;
 const LATE_NS: u64 = 1_000_000;
 const FULL_QUEUE_WAIT_MS: u64 = 10;
 const IDLE_MS: u64 = 1_000;
+const WARM_UP_MS_MAX: u64 = 5_000;
 const REPORT_POLL: Duration = Duration::from_millis(50);
 const SEQUENCE_BITS: u32 = 40;
 
@@ -97,9 +98,10 @@ impl Producer {
         Ok(intended)
     }
 
-    fn open_loop(&self, context: &Context, drafts: Generator, per_second: f64) -> Result<u64, ClientError> {
-        let plan = Plan::new(clock::now(), per_second);
+    fn open_loop(&self, context: &Context, mut drafts: Generator, per_second: f64) -> Result<u64, ClientError> {
         let mut payload = Vec::new();
+        let first = self.warm_up(context, &mut drafts, &mut payload)?;
+        let plan = Plan::new(clock::now(), per_second);
         for (n, draft) in drafts.enumerate() {
             let due = plan.due(n as u64);
             if context.stop.wait(Deadline(due)) || self.ended(context) {
@@ -107,7 +109,20 @@ impl Producer {
             }
             self.hand_over(context, draft, due, &mut payload)?;
         }
-        Ok(plan.intended(clock::now()))
+        Ok(first + plan.intended(clock::now()))
+    }
+
+    /// A record for each log, and their reports: connections, metadata and producer id are there when the plan begins, so
+    /// that its latencies are the cluster's and not the client's start. Returns how many records that took.
+    fn warm_up(&self, context: &Context, drafts: &mut Generator, payload: &mut Vec<u8>) -> Result<u64, ClientError> {
+        let records = self.spec.logs.len();
+        for draft in drafts.take(records) {
+            self.hand_over(context, draft, clock::now(), payload)?;
+        }
+        let deadline = Deadline::in_ms(WARM_UP_MS_MAX);
+        let warm = || self.outstanding.wait_below(1, deadline.but_at_most_ms(FULL_QUEUE_WAIT_MS));
+        while !warm() && !deadline.passed() && !context.stop.asked() {}
+        Ok(records as u64)
     }
 
     fn closed_loop(&self, context: &Context, drafts: Generator, outstanding_max: u64) -> Result<u64, ClientError> {

@@ -14,6 +14,8 @@ use std::sync::atomic::Ordering;
 
 const QUESTION_MS_MAX: u64 = 500;
 const WINDOW_BYTES_MAX: i32 = 64 * 1024;
+/// Not 0: a broker may take that for "do not bother" (tansu 0.6.0 answers without the partition).
+const WINDOW_WAIT_MS: i32 = 1;
 /// A sampler this far behind the end goes to it at once.
 const BEHIND_RECORDS_MAX: i64 = 10_000;
 const END: OffsetAt = OffsetAt::Latest(Isolation::ReadUncommitted);
@@ -83,7 +85,12 @@ impl Sampler {
     ) -> Result<Option<Offset>, ClientError> {
         let subject = Subject { kind: Kind::Fetch, detail: from.0 as u64, ..subject };
         let (invoked, deadline) = (clock::now(), Deadline::in_ms(QUESTION_MS_MAX));
-        let window = Window { from, bytes_max: WINDOW_BYTES_MAX, wait_ms: 0, isolation: Isolation::ReadUncommitted };
+        let window = Window {
+            from,
+            bytes_max: WINDOW_BYTES_MAX,
+            wait_ms: WINDOW_WAIT_MS,
+            isolation: Isolation::ReadUncommitted,
+        };
         self.counts.sent.fetch_add(1, Ordering::Relaxed);
         match self.cluster.fetch(&place.topic, place.partition, window, deadline) {
             Ok(fetched) => {
