@@ -9,16 +9,20 @@
 //! Deliberately absent: where histories come from (the crate `results`) and how findings are shown.
 
 pub mod anomaly;
+pub mod bench;
 pub mod claim;
 pub mod claims;
 pub mod contract;
 mod group;
+mod hash;
 pub mod judge;
 pub mod log;
 pub mod notation;
 pub mod search;
 mod shards;
 pub mod source;
+pub mod synth;
+pub mod txn;
 pub mod zones;
 
 pub use anomaly::{Anomaly, AnomalyKind, OpRef};
