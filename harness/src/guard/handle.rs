@@ -101,7 +101,11 @@ impl Guard {
         let input = socket.try_clone().map_err(GuardError::Start)?;
         let reader = std::thread::Builder::new().name("guard".into());
         let reader = reader.spawn(move || sort(input, &to_replies, &to_events)).map_err(GuardError::Start)?;
-        Ok(Guard { process, pidfd, socket, replies, events, reader: Some(reader), next_child: 0 })
+        let guard = Guard { process, pidfd, socket, replies, events, reader: Some(reader), next_child: 0 };
+        match guard.answer()? {
+            Reply::Ready => Ok(guard),
+            other => Err(refused(other)),
+        }
     }
 
     /// The guard's process id.
@@ -148,6 +152,10 @@ impl Guard {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => GuardError::Gone,
             _ => GuardError::Send(error),
         })?;
+        self.answer()
+    }
+
+    fn answer(&self) -> Result<Reply, GuardError> {
         self.replies.recv_timeout(ANSWER_MAX).map_err(|error| {
             // A late answer must not be taken for the next one: the conversation is over.
             let _ = self.socket.shutdown(Shutdown::Both);

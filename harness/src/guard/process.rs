@@ -82,6 +82,7 @@ struct Guard {
 impl Guard {
     /// Serves until the controller asked for the end (true) or is gone (false or an error).
     fn serve(&mut self, deaths: &SignalFd) -> io::Result<bool> {
+        self.tell(&FromGuard::Reply(Reply::Ready))?;
         loop {
             let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
             let mut fds = [self.socket.as_fd(), deaths.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));

@@ -85,6 +85,8 @@ pub enum Request {
 /// The answer to a request.
 #[derive(PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Reply {
+    /// The guard stands ready; the answer to having been started.
+    Ready,
     /// The process runs.
     Spawned {
         /// Its process id.

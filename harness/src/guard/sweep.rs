@@ -1,12 +1,12 @@
 //! Kills every descendant of this process, in rounds, until none is left and all are reaped.
 //!
 //! This process must be a subreaper with one thread: then whatever a descendant forks, detaches or orphans stays its
-//! descendant, and a round that finds nobody is the last. A round costs one walk over `/proc`; between two rounds
-//! it waits for a child to end, never for time: as long as there are descendants there is a child, and it was SIGKILLed.
+//! descendant, and the kernel's word that it has no child means that it has no descendant. A round costs one walk over
+//! `/proc`; between two rounds it waits until every child it has SIGKILLed was reaped, never for time. It does not wait
+//! for grandchildren: somebody else may have reaped them; if not, they are children by the next round.
 
 use super::pidfd::PidFd;
 use super::proc::{self, Stat};
-use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -15,25 +15,27 @@ use std::io;
 
 /// Kills and reaps until no descendant is left; hands every reaped child to `reaped`. Returns how many were killed.
 pub fn kill_descendants(mut reaped: impl FnMut(WaitStatus)) -> io::Result<usize> {
-    let mut killed = HashSet::new();
-    loop {
-        let victims = descendants(std::process::id(), &proc::all()?);
+    let (me, mut killed) = (std::process::id(), HashSet::new());
+    while reap_ended(&mut reaped) {
+        let victims = descendants(me, &proc::all()?);
         killed.extend(victims.iter().filter(|v| kill(v)).map(|v| (v.pid, v.start_time)));
-        match waitpid(None::<Pid>, None) {
-            Ok(status) => reaped(status),
-            Err(Errno::ECHILD) if victims.is_empty() => return Ok(killed.len()),
-            Err(_) => (),
+        for child in victims.iter().filter(|v| v.parent == me) {
+            if let Ok(status) = waitpid(Pid::from_raw(child.pid.cast_signed()), None) {
+                reaped(status);
+            }
         }
-        reap_ended(&mut reaped);
     }
+    Ok(killed.len())
 }
 
-/// Reaps every child that has ended, without waiting.
-pub fn reap_ended(mut reaped: impl FnMut(WaitStatus)) {
-    while let Ok(status @ (WaitStatus::Exited(..) | WaitStatus::Signaled(..))) =
-        waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG))
-    {
-        reaped(status);
+/// Reaps every child that has ended, without waiting. False if no child is left at all.
+pub fn reap_ended(mut reaped: impl FnMut(WaitStatus)) -> bool {
+    loop {
+        match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => return true,
+            Ok(status) => reaped(status),
+            Err(_) => return false,
+        }
     }
 }
 
