@@ -3,7 +3,10 @@
 //! **Invariant:** epochs only grow. [`BrokerEpoch`] grows with every new incarnation of any broker, [`LeaderEpoch`] with every change of
 //! a partition's leader, [`PartitionEpoch`] with every change of a partition's state, [`Version`] with every committed batch of records.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{BuildHasher, Hasher, RandomState},
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use uuid::Uuid;
@@ -73,6 +76,27 @@ unique! {
     Incarnation
 }
 
+impl TopicId {
+    /// An id never drawn before.
+    pub fn random() -> Self {
+        Self(random())
+    }
+}
+
+impl Incarnation {
+    /// An id never drawn before.
+    pub fn random() -> Self {
+        Self(random())
+    }
+}
+
+/// 128 bits from the standard library's hash keys, which come from the kernel; every hasher has keys of its own.
+fn random() -> Uuid {
+    let draw = || RandomState::new().build_hasher().finish();
+    let bits = (u128::from(draw()) << 64) | u128::from(draw());
+    uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -85,6 +109,12 @@ mod tests {
         let text = serde_json::to_string(&map).unwrap();
         assert_eq!(text, r#"{"3":"00000000-0000-0000-0000-000000000007"}"#);
         assert_eq!(serde_json::from_str::<BTreeMap<BrokerId, TopicId>>(&text).unwrap(), map);
+    }
+
+    #[test]
+    fn drawn_ids_differ() {
+        let drawn: std::collections::BTreeSet<_> = (0..1000).map(|_| TopicId::random()).collect();
+        assert_eq!(drawn.len(), 1000);
     }
 
     #[test]

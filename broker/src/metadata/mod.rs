@@ -14,6 +14,7 @@ pub mod client;
 pub mod connection;
 pub mod error;
 pub mod event;
+pub mod history;
 pub mod ids;
 pub mod image;
 pub mod quorum;

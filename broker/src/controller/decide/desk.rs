@@ -80,15 +80,21 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn view(&self) -> View<'_> {
-        View { image: &self.image, defaults: self.defaults }
+    /// The image as it is on this desk.
+    pub fn image(&self) -> &ClusterImage {
+        &self.image
     }
 
-    fn take(&mut self, records: Vec<MetadataRecord>) {
+    /// Takes over what was decided elsewhere.
+    pub fn take(&mut self, records: Vec<MetadataRecord>) {
         for record in records {
             apply(self.image.to_mut(), &record);
             self.records.push(record);
         }
+    }
+
+    fn view(&self) -> View<'_> {
+        View { image: &self.image, defaults: self.defaults }
     }
 
     fn settle(&mut self, decision: Decision, validate_only: bool) -> Answer<()> {
