@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: judgement (crate `checker`), processes and signals (the harness), anything that prints.
 
+pub mod anomalies;
 pub mod arrow;
 pub mod exit;
 pub mod file;
@@ -17,6 +18,8 @@ pub mod manifest;
 pub mod merge;
 pub mod phase;
 pub mod replicas;
+pub mod summary;
+pub mod verdict;
 pub mod wall;
 
 pub use exit::Exit;

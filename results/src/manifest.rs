@@ -217,10 +217,10 @@ pub fn program(argv0: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn sample() -> Manifest {
+    pub(crate) fn manifest() -> Manifest {
         Manifest {
             stormglass: FORMAT,
             scenario: "queue".into(),
@@ -246,8 +246,8 @@ mod tests {
     #[test]
     fn a_manifest_is_read_as_it_was_written() {
         let (_out, folder) = folder();
-        sample().write(&folder).unwrap();
-        assert_eq!(Manifest::read(&folder).unwrap(), sample());
+        manifest().write(&folder).unwrap();
+        assert_eq!(Manifest::read(&folder).unwrap(), manifest());
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_wall_clock_is_known_before_and_after_the_beginning() {
-        let began = sample().began;
+        let began = manifest().began;
         assert_eq!([0, 1_000, 1_500].map(|at| began.wall_at(Nanos(at)).0), [4_000, 5_000, 5_500]);
     }
 }

@@ -11,6 +11,7 @@
 //! Deliberately absent: indexes, producer snapshots, the metadata log. Source: Kafka's `DefaultRecordBatch`, KIP-98.
 
 mod checkpoint;
+mod expand;
 mod records;
 mod segment;
 #[cfg(test)]

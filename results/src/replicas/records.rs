@@ -4,10 +4,8 @@
 //! length | attributes i8 | timestampDelta | offsetDelta | keyLength | key | valueLength | value | headers …
 //! ```
 //! A length below 0 is an absent key or value. **Invariant:** no count allocates: records are handed out one at a time.
-//! A compressed batch, though, expands as far as its codec lets it.
 
-use bytes::Bytes;
-use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
+use super::expand::expand;
 
 /// How a batch's records are compressed: bits 0–2 of its attributes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,16 +43,7 @@ pub fn each(bytes: &[u8], codec: Codec, count: i32, each: impl FnMut(i32, &[u8])
     if codec == Codec::Plain {
         return plain(bytes, count, each);
     }
-    let mut bytes = Bytes::copy_from_slice(bytes);
-    let taken = |plain: &mut Bytes| Ok(std::mem::take(plain));
-    let plain_bytes = match codec {
-        Codec::Gzip => Gzip::decompress(&mut bytes, taken),
-        Codec::Snappy => Snappy::decompress(&mut bytes, taken),
-        Codec::Lz4 => Lz4::decompress(&mut bytes, taken),
-        Codec::Zstd => Zstd::decompress(&mut bytes, taken),
-        Codec::Plain | Codec::Other => return None,
-    };
-    plain(&plain_bytes.ok()?, count, each)
+    plain(&expand(bytes, codec)?, count, each)
 }
 
 fn plain(mut bytes: &[u8], count: i32, mut each: impl FnMut(i32, &[u8])) -> Option<()> {
