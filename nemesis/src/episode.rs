@@ -144,6 +144,25 @@ pub enum Evidence {
     },
 }
 
+impl Evidence {
+    /// What was seen, in a word, for counting: `sigkilled` 3, `leader-moved` 2.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Evidence::Exited { reaped: Reaped { exit: Exit::Signal(SIGKILL), .. }, .. } => "sigkilled",
+            Evidence::Exited { .. } => "ended-otherwise",
+            Evidence::Restarted { .. } => "restarted",
+            Evidence::ProcessState { state: 'T', .. } => "stopped",
+            Evidence::ProcessState { .. } => "not-stopped",
+            Evidence::Probed { probe: Probe::TimedOut, .. } => "request-timed-out",
+            Evidence::Probed { probe: Probe::Answered, .. } => "request-answered",
+            Evidence::Probed { probe: Probe::Refused, .. } => "request-refused",
+            Evidence::LeaderMoved { .. } => "leader-moved",
+            Evidence::LeftInSync { .. } => "left-in-sync",
+            Evidence::Stale { .. } => "appends-to-leader-alone",
+        }
+    }
+}
+
 /// One fault from injection to recovery.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Episode {

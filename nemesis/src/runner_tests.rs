@@ -9,6 +9,7 @@ use crate::fault::{Family, FaultKind, Timing};
 use crate::mix::Mix;
 use crate::sim::{Flaw, Sim};
 use history::NodeId;
+use std::collections::BTreeSet;
 
 const TICKS_MAX: usize = 100_000;
 
@@ -73,6 +74,21 @@ fn an_injector_that_does_nothing_is_never_called_effective() {
             let episode = only(one(fault, 4500), *flaw);
             assert!(!episode.effective, "{fault} {flaw:?}: {episode:#?}");
         }
+    }
+}
+
+#[test]
+fn each_fault_leaves_the_evidence_it_names() {
+    // Every node leads some log, so that also the loss of a follower moves a leader.
+    for (fault, names) in [
+        (FaultKind::KillLeader, &["leader-moved", "left-in-sync", "restarted", "sigkilled"][..]),
+        (FaultKind::KillFollower, &["leader-moved", "left-in-sync", "restarted", "sigkilled"]),
+        (FaultKind::PauseLeader, &["leader-moved", "left-in-sync", "request-timed-out", "stopped"]),
+        (FaultKind::PauseFollower, &["leader-moved", "left-in-sync", "request-timed-out", "stopped"]),
+        (FaultKind::KillLaggingLeader, &["appends-to-leader-alone", "restarted", "sigkilled", "stopped"]),
+    ] {
+        let seen: BTreeSet<&str> = only(one(fault, 4500), Flaw::None).evidence.iter().map(Evidence::name).collect();
+        assert_eq!(seen, names.iter().copied().collect(), "{fault}");
     }
 }
 
