@@ -3,6 +3,10 @@
 //! **Invariants:** one proposal is under way at a time, and an answer is given only after its commit. A proposal that lost a race is decided
 //! anew upon the newer image. What nobody can tell is answered with [`ControllerError::Timeout`], never guessed.
 //!
+//! A heartbeat is answered only after a majority has confirmed, since it came in, that this controller leads. A broker may hence count on
+//! not being fenced within a session timeout from when it *sent* a heartbeat that was answered: whoever is elected later grants it a fresh
+//! session.
+//!
 //! A reign begins with a record of its own ([`MetadataRecord::ControllerActive`]): once that is committed, so is everything that earlier
 //! controllers may still have had under way.
 
@@ -16,7 +20,7 @@ use tokio::{
 use super::{decide::desk::Desk, sessions::Sessions};
 use crate::metadata::{
     error::ControllerError,
-    ids::{BrokerId, ControllerId, TopicId},
+    ids::{BrokerId, ControllerId, TopicId, Version},
     image::{ClusterImage, Configs, ELR_FEATURE},
     quorum::{Leadership, MetadataQuorum, ProposeError},
     record::{MetadataRecord, Proposal},
@@ -163,12 +167,12 @@ impl<Q: MetadataQuorum> Reign<Q> {
             let mut desk = Desk::new(&image, &self.defaults, TopicId::random);
             let answers = decide(&mut desk);
             let records = desk.into_records();
-            if records.is_empty() {
-                return Decided::Committed(answers);
-            }
-            let proposal = Proposal { base: image.version, stamp: Stamp::now(self.id), records };
-            match self.quorum.propose(proposal).await {
-                Ok(_) => return Decided::Committed(answers),
+            let agreed = match records.is_empty() {
+                true => self.quorum.confirm().await,
+                false => self.propose(image.version, records).await,
+            };
+            match agreed {
+                Ok(()) => return Decided::Committed(answers),
                 Err(ProposeError::Conflict { .. }) => {}
                 Err(ProposeError::NotLeader(leader)) => {
                     return Decided::Refused(ControllerError::NotController(leader));
@@ -176,6 +180,11 @@ impl<Q: MetadataQuorum> Reign<Q> {
                 Err(ProposeError::Unknown) => return Decided::Refused(ControllerError::Timeout),
             }
         }
+    }
+
+    async fn propose(&self, base: Version, records: Vec<MetadataRecord>) -> Result<(), ProposeError> {
+        let proposal = Proposal { base, stamp: Stamp::now(self.id), records };
+        self.quorum.propose(proposal).await.map(|_| ())
     }
 }
 

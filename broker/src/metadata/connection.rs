@@ -86,6 +86,11 @@ impl Connection {
         Ok(Self { calls, driver: tokio::spawn(drive(read, write, queue)) })
     }
 
+    /// Whether it has ended.
+    pub fn is_closed(&self) -> bool {
+        self.driver.is_finished()
+    }
+
     /// Ends it for all callers.
     pub fn close(&self) {
         self.driver.abort();

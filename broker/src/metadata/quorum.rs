@@ -93,7 +93,13 @@ pub trait MetadataQuorum: Send + Sync + 'static {
     /// [`ProposeError`].
     fn propose(&self, proposal: Proposal) -> impl Future<Output = Result<Version, ProposeError>> + Send;
 
-    /// Who leads.
+    /// Returns once a majority has said, after this was asked, that this member still leads.
+    ///
+    /// # Errors
+    /// [`ProposeError::Unknown`].
+    fn confirm(&self) -> impl Future<Output = Result<(), ProposeError>> + Send;
+
+    /// Who leads, as far as this member knows: another one may have been elected meanwhile.
     fn leadership(&self) -> watch::Receiver<Leadership>;
 
     /// What is committed.

@@ -48,7 +48,9 @@ impl Session {
             self.standing.send_replace(Standing::Registering);
             let epoch = self.register().await;
             self.standing.send_replace(Standing::Fenced(epoch));
-            if let End::Final(standing) = self.keep(epoch).await {
+            let end = self.keep(epoch).await;
+            self.heard_ns.store(0, Ordering::Release);
+            if let End::Final(standing) = end {
                 self.standing.send_replace(standing);
                 return;
             }

@@ -1,6 +1,13 @@
-//! How a voter reaches the others: one connection a peer, opened when needed, thrown away at the first error.
+//! How a voter reaches the others: one call at a time on a connection, which is thrown away at the first error.
+//!
+//! openraft makes a client for each of its tasks, some of them for one call only; a client that goes leaves its connection to the next.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use openraft::{
     OptionalSend, Snapshot,
@@ -26,34 +33,51 @@ use crate::metadata::{
 };
 
 const BACKOFF: Duration = Duration::from_millis(50);
+const IDLE_MAX: usize = 4;
 
 type Rpc<T, E> = Result<T, RPCError<ControllerId, openraft::BasicNode, E>>;
 
-/// Makes a [`Peer`] for each voter.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Network;
+/// Makes a [`Peer`] for each of openraft's tasks.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    idle: BTreeMap<ControllerId, Idle>,
+}
+
+/// Connections to one voter that nobody uses.
+type Idle = Arc<Mutex<Vec<Connection>>>;
 
 impl RaftNetworkFactory<Types> for Network {
     type Network = Peer;
 
     async fn new_client(&mut self, target: ControllerId, node: &openraft::BasicNode) -> Peer {
-        Peer { target, address: node.addr.clone(), open: None }
+        let idle = Arc::clone(self.idle.entry(target).or_default());
+        Peer { target, address: node.addr.clone(), open: None, idle }
     }
 }
 
 /// The way to one voter.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Peer {
     target: ControllerId,
     address: String,
-    open: Option<Arc<Connection>>,
+    open: Option<Connection>,
+    idle: Idle,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_MAX {
+            idle.extend(self.open.take());
+        }
+    }
 }
 
 impl Peer {
     async fn call(&mut self, request: RaftRequest, patience: Duration) -> Result<RaftReply, WireError> {
-        let connection = match self.open.take() {
+        let connection = match self.open.take().or_else(|| self.reuse()) {
             Some(connection) => connection,
-            None => Arc::new(Connection::open(&self.address, patience).await?),
+            None => Connection::open(&self.address, patience).await?,
         };
         match connection.call(CallBody::Raft(Box::new(request)), patience).await? {
             ResponseBody::Raft(reply) => {
@@ -62,6 +86,12 @@ impl Peer {
             }
             ResponseBody::Broker(_) => Err(WireError::Unanswered("not a voter's answer")),
         }
+    }
+
+    fn reuse(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|connection| !connection.is_closed());
+        idle.pop()
     }
 
     async fn rpc<T, E: std::error::Error>(

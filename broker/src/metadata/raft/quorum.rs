@@ -87,7 +87,7 @@ impl RaftQuorum {
         let (publish, committed) = watch::channel(Committed::default());
         let (store, machine) = open(&config, publish, Arc::clone(&events))?;
         let openraft_config = Arc::new(openraft_config(&config)?);
-        let raft = Raft::new(config.id, openraft_config, Network, store, machine).await.map_err(Box::new)?;
+        let raft = Raft::new(config.id, openraft_config, Network::default(), store, machine).await.map_err(Box::new)?;
         initialize(&raft, &config).await?;
         let (leaders, leadership) = watch::channel(leadership(&raft.metrics().borrow(), &config));
         let watcher = tokio::spawn(watch_leader(raft.metrics(), config.clone(), leaders, events));
@@ -143,6 +143,13 @@ impl MetadataQuorum for RaftQuorum {
                 Outcome::Conflict(found) => Err(ProposeError::Conflict { base, found }),
                 Outcome::Nothing => Err(ProposeError::Unknown),
             },
+            Ok(Err(_)) | Err(_) => Err(ProposeError::Unknown),
+        }
+    }
+
+    async fn confirm(&self) -> Result<(), ProposeError> {
+        match timeout(self.commit_timeout(), self.raft.get_read_log_id()).await {
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(ProposeError::Unknown),
         }
     }
