@@ -10,6 +10,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Largest id of a log; a delivery report carries it in 24 bits.
+pub const LOG_ID_MAX: u32 = (1 << 24) - 1;
 /// Largest specification read.
 pub const SPEC_BYTES_MAX: u64 = 16 << 20;
 
@@ -205,6 +207,7 @@ impl ClientSpec {
         refuse(self.bootstrap.is_empty(), "no bootstrap addresses")?;
         let logs: std::collections::BTreeSet<LogId> = self.logs.iter().map(|l| l.id).collect();
         refuse(logs.len() != self.logs.len(), "a log appears twice")?;
+        refuse(logs.last().is_some_and(|id| id.0 > LOG_ID_MAX), "a log's id is too large")?;
         for role in &self.roles {
             match role {
                 RoleSpec::Producer(p) => refuse(!p.is_possible(), "a producer without rate, keys or a valid writer")?,
@@ -226,5 +229,73 @@ impl ProducerSpec {
             Load::Wave { .. } => true,
         };
         paced && self.spread != Spread::Keyed { keys: 0 } && self.writer.0 <= history::Value::WRITER_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(roles: Vec<RoleSpec>) -> ClientSpec {
+        let log = |n| LogPlace { id: LogId(n), topic: "t".into(), partition: n as i32 };
+        ClientSpec {
+            name: "c".into(),
+            run: 1,
+            journal: "c.sgj".into(),
+            bootstrap: vec!["127.0.0.1:1".into()],
+            logs: vec![log(0), log(1)],
+            seed: 0,
+            flush_ms_max: 1,
+            roles,
+        }
+    }
+
+    fn producer(load: Load, spread: Spread, writer: u32) -> RoleSpec {
+        let (process, writer, properties) = (ProcessId(0), WriterId(writer), BTreeMap::new());
+        RoleSpec::Producer(ProducerSpec { process, writer, load, record_bytes: 0, spread, properties })
+    }
+
+    fn consumer(log: u32) -> RoleSpec {
+        let mode = ConsumerMode::Assign { logs: vec![LogId(log)] };
+        RoleSpec::Consumer(ConsumerSpec { process: ProcessId(0), mode, properties: BTreeMap::new() })
+    }
+
+    #[test]
+    fn what_is_possible_is_accepted() {
+        let wave = Load::Wave { records: 0, wait_ms_max: 0 };
+        for role in [producer(wave, Spread::RoundRobin, history::Value::WRITER_MAX), consumer(1)] {
+            assert_eq!(spec(vec![role]).check(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let paced = Load::OpenLoop { per_second: 1.0 };
+        let refused = [
+            producer(Load::OpenLoop { per_second: 0.0 }, Spread::RoundRobin, 0),
+            producer(Load::OpenLoop { per_second: f64::NAN }, Spread::RoundRobin, 0),
+            producer(Load::ClosedLoop { outstanding_max: 0 }, Spread::RoundRobin, 0),
+            producer(paced, Spread::Keyed { keys: 0 }, 0),
+            producer(paced, Spread::RoundRobin, history::Value::WRITER_MAX + 1),
+            consumer(2),
+            RoleSpec::Sampler(SamplerSpec { process: ProcessId(0), interval_ms: 0 }),
+        ];
+        for role in refused {
+            assert!(spec(vec![role.clone()]).check().is_err(), "{role:?}");
+        }
+        assert!(spec(vec![]).check().is_err());
+        let mut twice = spec(vec![consumer(1)]);
+        twice.logs[0].id = LogId(1);
+        assert!(twice.check().is_err());
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_with_its_name_and_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.json");
+        let text = serde_json::to_string(&spec(vec![consumer(1)])).unwrap();
+        std::fs::write(&path, text.replace("\"seed\"", "\"sead\"")).unwrap();
+        let refused = ClientSpec::load(&path).unwrap_err().to_string();
+        assert!(refused.contains("sead") && refused.contains("line 1"), "{refused}");
     }
 }

@@ -67,7 +67,7 @@ impl Stage {
             bootstrap: self.bootstrap(),
             logs: self.logs(),
             seed: 1,
-            flush_ms_max: 10_000,
+            flush_ms_max: 5_000,
             roles,
         };
         let path = self.folder.path().join(format!("{name}.json"));
@@ -236,6 +236,19 @@ fn a_wave_ends_by_itself() {
     assert!(client.wait().success());
     let tally = &Status::load(&client.status).unwrap().roles[0];
     assert_eq!((tally.sent, tally.ok, tally.open), (500, 500, 0));
+}
+
+#[test]
+fn a_wave_asked_to_stop_waits_no_longer_than_the_process_may() {
+    let stage = Stage::new();
+    (1..=3).for_each(|n| stage.mock.broker_down(n).unwrap());
+    let wave = Load::Wave { records: 50, wait_ms_max: 100 * PATIENCE_MS };
+    let client = stage.start("p", vec![producer(wave, &[])]);
+    client.wait_for_entries(50);
+    let (status, path) = client.stop();
+    let (tally, appends) = (&status.roles[0], appends(&path));
+    assert_eq!((tally.sent, tally.ok, tally.fail, tally.unknown + tally.open), (50, 0, 0, 50), "{tally:?}");
+    assert_eq!(appends.invoked.len(), 50);
 }
 
 #[test]

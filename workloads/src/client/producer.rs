@@ -41,14 +41,22 @@ pub fn run(context: &Context, spec: &ProducerSpec) -> Result<Tally, ClientError>
                 producer.library.poll(REPORT_POLL);
             }
         });
-        let intended = producer.generate(context, spec);
-        ended.store(true, Ordering::Release);
-        intended
+        let _at_the_end = Raise(&ended);
+        producer.generate(context, spec)
     })?;
     let Producer { library, counts, outstanding, .. } = producer;
     // Ending the library reports what it gives up, as unknown.
     drop(library);
     Ok(counts.tally(spec.process, intended, outstanding.count()))
+}
+
+/// Raises a flag when it goes out of scope, by whatever way.
+struct Raise<'a>(&'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 struct Producer {
@@ -87,15 +95,29 @@ impl Producer {
     /// Hands records over until the end, waits for their reports, and returns how many the plan wanted.
     fn generate(&self, context: &Context, spec: &ProducerSpec) -> Result<u64, ClientError> {
         let drafts = Generator::new(spec, &self.spec.logs, self.spec.seed);
-        let (intended, flush_ms_max) = match spec.load {
+        let (intended, reports_ms_max) = match spec.load {
             Load::OpenLoop { per_second } => (self.open_loop(context, drafts, per_second)?, self.spec.flush_ms_max),
             Load::ClosedLoop { outstanding_max } => {
                 (self.closed_loop(context, drafts, outstanding_max)?, self.spec.flush_ms_max)
             }
             Load::Wave { records, wait_ms_max } => (self.wave(context, drafts, records)?, wait_ms_max),
         };
-        self.outstanding.wait_below(1, Deadline::in_ms(flush_ms_max));
+        self.await_reports(context, reports_ms_max);
         Ok(intended)
+    }
+
+    /// Waits for the reports that are still due, but no longer than the process may take once it is asked to end.
+    fn await_reports(&self, context: &Context, reports_ms_max: u64) {
+        let (patient, mut hasty) = (Deadline::in_ms(reports_ms_max), None);
+        loop {
+            if context.stop.asked() {
+                hasty.get_or_insert(patient.but_at_most_ms(self.spec.flush_ms_max));
+            }
+            let until = hasty.unwrap_or(patient);
+            if self.outstanding.wait_below(1, until.but_at_most_ms(FULL_QUEUE_WAIT_MS)) || until.passed() {
+                return;
+            }
+        }
     }
 
     fn open_loop(&self, context: &Context, mut drafts: Generator, per_second: f64) -> Result<u64, ClientError> {

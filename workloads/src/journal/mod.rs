@@ -1,0 +1,229 @@
+//! The journal of one client process: an append-only file that survives the process's SIGKILL.
+//!
+//! Entries (`history::journal`) are written into a file mapped MAP_SHARED: once stored they are the kernel's, whatever
+//! becomes of the process. A journal is a chain of segments of [`SEGMENT_BYTES`]: `NAME.sgj`, `NAME.1.sgj`, …, each
+//! with its blocks reserved before it is mapped, so that a full disk is an error here and never a SIGBUS.
+//!
+//! **Invariants:** an entry's first word is stored last, with release order, so that whoever reads sees it whole or not
+//! at all; an entry never spans two segments; a segment is never written again once its successor exists.
+//!
+//! Deliberately absent: fsync. A journal survives its process and its controller, not the machine.
+
+mod read;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+pub use read::{Summary, read, segment_path};
+
+use crate::clock;
+use history::journal::{ENTRY_WORDS, Entry, HEADER_WORDS};
+use history::{Kind, LogId, Nanos, Offset, Outcome, ProcessId, Record};
+use segment::Segment;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Bytes of a segment, reserved at once.
+pub const SEGMENT_BYTES: usize = 4 << 20;
+/// Segments of one journal: 64 GiB, some 1.7 thousand million entries.
+pub const SEGMENTS_MAX: u32 = 16 * 1024;
+/// Records of one [`Entry::Read`]; longer reads are written as several entries.
+pub const RECORDS_PER_READ_MAX: usize = 64 * 1024;
+
+const WORD: usize = size_of::<u64>();
+const SEGMENT_WORDS: usize = SEGMENT_BYTES / WORD;
+const _: () = assert!(HEADER_WORDS + ENTRY_WORDS + 2 * RECORDS_PER_READ_MAX <= SEGMENT_WORDS);
+
+/// Why a journal could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system refused.
+    #[error("journal {path}: {what}: {source}")]
+    Io {
+        /// The segment.
+        path: PathBuf,
+        /// What was attempted.
+        what: &'static str,
+        /// What it answered.
+        source: io::Error,
+    },
+    /// The file does not begin with a journal's header.
+    #[error("journal {path}: byte 0 is not the start of a journal segment")]
+    Foreign {
+        /// The segment.
+        path: PathBuf,
+    },
+    /// A later segment belongs to another run.
+    #[error("journal {path}: belongs to run {found:#x}, not to run {run:#x}")]
+    OtherRun {
+        /// The segment.
+        path: PathBuf,
+        /// What it says.
+        found: u64,
+        /// What was expected.
+        run: u64,
+    },
+    /// An entry longer than [`RECORDS_PER_READ_MAX`] allows, or more than [`SEGMENTS_MAX`] segments.
+    #[error("journal {path}: {what} over the limit of {max}")]
+    Limit {
+        /// The segment.
+        path: PathBuf,
+        /// What is too large.
+        what: &'static str,
+        /// The limit.
+        max: u64,
+    },
+}
+
+/// A journal open for writing by any number of threads of one process.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    run: u64,
+    tail: Mutex<Tail>,
+}
+
+#[derive(Debug)]
+struct Tail {
+    segment: Segment,
+    index: u32,
+    /// Next free word.
+    at: usize,
+}
+
+/// What identifies an operation, apart from its times and its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Subject {
+    /// Who asks.
+    pub process: ProcessId,
+    /// What for.
+    pub kind: Kind,
+    /// Of which log.
+    pub log: LogId,
+    /// See [`Kind`].
+    pub detail: u64,
+}
+
+/// What is known of an operation after its reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// Whether it happened.
+    pub outcome: Outcome,
+    /// The client's error code, 0 none.
+    pub error: i16,
+    /// The offset told, or −1.
+    pub offset: Offset,
+}
+
+impl Answer {
+    /// It happened, at `offset`.
+    pub fn ok(offset: Offset) -> Answer {
+        Answer { outcome: Outcome::Ok, error: 0, offset }
+    }
+
+    /// No offset was told, for this reason.
+    pub fn error(outcome: Outcome, error: i16) -> Answer {
+        Answer { outcome, error, offset: Offset::UNKNOWN }
+    }
+}
+
+impl Journal {
+    /// Creates the journal at `path` (its first segment; must not exist) for `run`.
+    pub fn create(path: &Path, run: u64) -> Result<Journal, JournalError> {
+        let segment = Segment::create(path, run)?;
+        let tail = Tail { segment, index: 0, at: HEADER_WORDS };
+        Ok(Journal { path: path.to_owned(), run, tail: Mutex::new(tail) })
+    }
+
+    /// The run it belongs to.
+    pub fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// Appends an entry. When this returns, the entry survives the process.
+    pub fn append(&self, entry: &Entry<'_>) -> Result<(), JournalError> {
+        let words = entry.words();
+        let mut tail = self.tail();
+        if tail.at + words > SEGMENT_WORDS {
+            self.next_segment(&mut tail, words)?;
+        }
+        let at = tail.at;
+        tail.segment.store(at, entry);
+        tail.at += words;
+        Ok(())
+    }
+
+    /// Journals that `subject` is about to be asked for, and returns when that was.
+    pub fn invoke(&self, subject: Subject, intended: Nanos) -> Result<Nanos, JournalError> {
+        let Subject { process, kind, log, detail } = subject;
+        let invoked = clock::now();
+        self.append(&Entry::Invoke { process, kind, log, detail, invoked, intended })?;
+        Ok(invoked)
+    }
+
+    /// Journals the reply to an invocation.
+    pub fn complete(&self, subject: Subject, answer: Answer) -> Result<(), JournalError> {
+        let Subject { process, kind, log, detail } = subject;
+        let (Answer { outcome, error, offset }, returned) = (answer, clock::now());
+        self.append(&Entry::Return { process, kind, log, detail, returned, outcome, error, offset })
+    }
+
+    /// Journals a question that was asked at `invoked`, and its answer.
+    pub fn observe(&self, subject: Subject, invoked: Nanos, answer: Answer) -> Result<(), JournalError> {
+        let Subject { process, kind, log, detail } = subject;
+        let (Answer { outcome, error, offset }, returned) = (answer, clock::now());
+        self.append(&Entry::Observe { process, kind, log, detail, invoked, returned, outcome, error, offset })
+    }
+
+    /// Journals a read of `records` that was asked for at `invoked`, from the offset in `subject.detail`; in several
+    /// entries where there are more than [`RECORDS_PER_READ_MAX`], each of them a window of its own.
+    pub fn read(&self, subject: Subject, invoked: Nanos, records: &[Record]) -> Result<(), JournalError> {
+        let Subject { process, kind, log, detail } = subject;
+        let (outcome, error, returned) = (Outcome::Ok, 0, clock::now());
+        let mut from = Offset(detail as i64);
+        let mut rest = records;
+        loop {
+            let (now, later) = rest.split_at(rest.len().min(RECORDS_PER_READ_MAX));
+            let words: Vec<u64> = now.iter().flat_map(|r| [r.offset.0 as u64, r.value.0]).collect();
+            let records = words.as_slice();
+            self.append(&Entry::Read { process, kind, log, from, invoked, returned, outcome, error, records })?;
+            let Some(last) = now.last().filter(|_| !later.is_empty()) else { return Ok(()) };
+            from = Offset(last.offset.0 + 1);
+            rest = later;
+        }
+    }
+
+    /// Journals a read that got no reply, or an error for one.
+    pub fn read_failed(&self, subject: Subject, invoked: Nanos, error: i16) -> Result<(), JournalError> {
+        let Subject { process, kind, log, detail } = subject;
+        let (from, returned, outcome) = (Offset(detail as i64), clock::now(), Outcome::Unknown);
+        self.append(&Entry::Read { process, kind, log, from, invoked, returned, outcome, error, records: &[] })
+    }
+
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_segment(&self, tail: &mut Tail, words: usize) -> Result<(), JournalError> {
+        let limit = |what, max| JournalError::Limit { path: self.path.clone(), what, max };
+        if words > SEGMENT_WORDS - HEADER_WORDS {
+            return Err(limit("records of one read", RECORDS_PER_READ_MAX as u64));
+        }
+        if tail.index + 1 >= SEGMENTS_MAX {
+            return Err(limit("segments", u64::from(SEGMENTS_MAX)));
+        }
+        tail.segment = Segment::create(&segment_path(&self.path, tail.index + 1), self.run)?;
+        tail.index += 1;
+        tail.at = HEADER_WORDS;
+        Ok(())
+    }
+}
+
+impl Drop for Journal {
+    /// Gives back what the last segment reserved and did not use. Nothing depends on its success.
+    fn drop(&mut self) {
+        let tail = self.tail.get_mut().unwrap_or_else(PoisonError::into_inner);
+        tail.segment.cut(tail.at);
+    }
+}

@@ -1,0 +1,64 @@
+//! One segment of a journal: a file of a fixed length, mapped, its blocks reserved.
+
+#![allow(unsafe_code)] // mapping, and storing through the mapping, each with its SAFETY sentence
+
+use super::{JournalError, SEGMENT_BYTES, SEGMENT_WORDS, WORD};
+use crate::clock;
+use history::journal::{Entry, HEADER_WORDS, Header};
+use memmap2::{MmapMut, MmapOptions};
+use nix::fcntl::posix_fallocate;
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A segment open for writing.
+#[derive(Debug)]
+pub(super) struct Segment {
+    map: MmapMut,
+    file: File,
+}
+
+impl Segment {
+    /// A new segment of `run`; the file must not exist.
+    pub(super) fn create(path: &Path, run: u64) -> Result<Segment, JournalError> {
+        let failed = |what| move |source| JournalError::Io { path: path.to_owned(), what, source };
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(failed("create"))?;
+        if let Err(refused) = posix_fallocate(&file, 0, SEGMENT_BYTES as i64) {
+            // Nothing is in it, and its name is wanted again should there be room later.
+            let _ = std::fs::remove_file(path);
+            return Err(failed("reserve its blocks")(refused.into()));
+        }
+        // SAFETY: the file was created here under a name of its own and nobody else writes it or cuts it short while it
+        // is mapped; its blocks are reserved, so that no store can fail for want of space.
+        let map = unsafe { MmapOptions::new().len(SEGMENT_BYTES).map_mut(&file) }.map_err(failed("map"))?;
+        let mut segment = Segment { map, file };
+        let header = Header { run, mono: clock::now(), wall: clock::wall() }.encode();
+        segment.words()[1..HEADER_WORDS].copy_from_slice(&header[1..]);
+        segment.publish(0, header[0]);
+        Ok(segment)
+    }
+
+    /// Stores an entry at the word `at`, where it must fit.
+    pub(super) fn store(&mut self, at: usize, entry: &Entry<'_>) {
+        let end = at + entry.words();
+        let first = entry.encode(&mut self.words()[at..end]);
+        self.publish(at, first);
+    }
+
+    /// Gives back the blocks after the word `at`. Nothing depends on its success.
+    pub(super) fn cut(&self, at: usize) {
+        let _ = self.file.set_len((at * WORD) as u64);
+    }
+
+    fn publish(&mut self, at: usize, first: u64) {
+        let word: *mut u64 = &mut self.words()[at];
+        // SAFETY: `word` is valid, aligned and borrowed for the duration of the store.
+        unsafe { AtomicU64::from_ptr(word) }.store(first, Ordering::Release);
+    }
+
+    fn words(&mut self) -> &mut [u64] {
+        // SAFETY: a mapping is aligned to a page and SEGMENT_BYTES long, every bit pattern is a u64, and the borrow of
+        // `self` keeps it exclusive within this process.
+        unsafe { std::slice::from_raw_parts_mut(self.map.as_mut_ptr().cast::<u64>(), SEGMENT_WORDS) }
+    }
+}

@@ -1,0 +1,164 @@
+//! A journal written, cut, shared and read again.
+
+use super::*;
+use history::Value;
+use history::journal::End;
+
+const APPEND: Subject = Subject { process: ProcessId(3), kind: Kind::Append, log: LogId(1), detail: 5 };
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("client-1.sgj");
+    (dir, path)
+}
+
+fn count(path: &Path) -> (u64, u32, End) {
+    let s = read(path, |_| ()).expect("a journal");
+    (s.entries, s.segments, s.end)
+}
+
+#[test]
+fn what_was_appended_is_read_while_the_writer_lives_and_after() {
+    let (_dir, path) = place();
+    let journal = Journal::create(&path, 7).unwrap();
+    journal.invoke(APPEND, Nanos(1)).unwrap();
+    journal.complete(APPEND, Answer::ok(Offset(9))).unwrap();
+    assert_eq!(count(&path), (2, 1, End::Whole));
+    drop(journal);
+    assert_eq!(count(&path), (2, 1, End::Whole));
+    assert_eq!(path.metadata().unwrap().len(), ((HEADER_WORDS + 2 * ENTRY_WORDS) * WORD) as u64);
+}
+
+#[test]
+fn a_full_segment_is_followed_by_the_next() {
+    let (_dir, path) = place();
+    let journal = Journal::create(&path, 7).unwrap();
+    let per_segment = ((SEGMENT_WORDS - HEADER_WORDS) / ENTRY_WORDS) as u64;
+    for n in 0..2 * per_segment + 1 {
+        journal.invoke(Subject { detail: n, ..APPEND }, Nanos(0)).unwrap();
+    }
+    let mut next = 0;
+    let summary = read(&path, |entry| match entry {
+        Entry::Invoke { detail, .. } if detail == next => next += 1,
+        other => panic!("{other:?} is not invocation {next}"),
+    });
+    assert_eq!(summary.unwrap().segments, 3);
+    assert_eq!(next, 2 * per_segment + 1);
+}
+
+#[test]
+fn threads_share_a_journal_and_lose_nothing() {
+    let (_dir, path) = place();
+    let journal = Journal::create(&path, 7).unwrap();
+    std::thread::scope(|scope| {
+        for process in 0..4 {
+            let (journal, process) = (&journal, ProcessId(process));
+            scope.spawn(move || {
+                (0..50_000).for_each(|detail| {
+                    journal.invoke(Subject { process, detail, ..APPEND }, Nanos(0)).unwrap();
+                })
+            });
+        }
+    });
+    let mut next = [0; 4];
+    read(&path, |entry| {
+        let Entry::Invoke { process, detail, .. } = entry else { panic!("{entry:?}") };
+        assert_eq!(detail, next[process.0 as usize]);
+        next[process.0 as usize] += 1;
+    })
+    .unwrap();
+    assert_eq!(next, [50_000; 4]);
+}
+
+#[test]
+fn a_read_too_long_for_one_entry_becomes_adjoining_windows() {
+    let (_dir, path) = place();
+    let journal = Journal::create(&path, 7).unwrap();
+    let total = 2 * RECORDS_PER_READ_MAX + 3;
+    let records: Vec<Record> =
+        (0..total).map(|n| Record { offset: Offset(100 + n as i64), value: Value(n as u64) }).collect();
+    let fetch = Subject { kind: Kind::Fetch, detail: 100, ..APPEND };
+    journal.read(fetch, Nanos(1), &records).unwrap();
+    journal.read(fetch, Nanos(1), &[]).unwrap();
+    let (mut seen, mut windows) = (Vec::new(), Vec::new());
+    read(&path, |entry| {
+        let Entry::Read { from, records, .. } = entry else { panic!("{entry:?}") };
+        windows.push(from.0);
+        seen.extend(history::journal::records(records));
+    })
+    .unwrap();
+    let step = RECORDS_PER_READ_MAX as i64;
+    assert_eq!(windows, [100, 100 + step, 100 + 2 * step, 100]);
+    assert_eq!(seen, records);
+}
+
+#[test]
+fn a_foreign_file_is_refused_and_one_cut_anywhere_gives_a_prefix() {
+    let (_dir, path) = place();
+    std::fs::write(&path, b"not a journal at all").unwrap();
+    assert!(matches!(read(&path, |_| ()), Err(JournalError::Foreign { .. })));
+    std::fs::remove_file(&path).unwrap();
+    let journal = Journal::create(&path, 7).unwrap();
+    for detail in 0..10 {
+        journal.invoke(Subject { detail, ..APPEND }, Nanos(0)).unwrap();
+    }
+    drop(journal);
+    let whole = std::fs::read(&path).unwrap();
+    for cut in (HEADER_WORDS * WORD..whole.len()).step_by(7) {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let mut next = 0;
+        read(&path, |entry| {
+            assert!(matches!(entry, Entry::Invoke { detail, .. } if detail == next));
+            next += 1;
+        })
+        .unwrap();
+        assert!(next <= 10);
+    }
+}
+
+#[test]
+fn a_successor_killed_while_it_was_made_holds_nothing() {
+    let (_dir, path) = place();
+    let journal = Journal::create(&path, 7).unwrap();
+    journal.invoke(APPEND, Nanos(1)).unwrap();
+    for unfinished in [&[][..], &[0; 4096][..]] {
+        std::fs::write(segment_path(&path, 1), unfinished).unwrap();
+        assert_eq!(count(&path), (1, 1, End::Whole));
+    }
+}
+
+#[test]
+fn a_successor_of_another_run_is_refused() {
+    let (_dir, path) = place();
+    drop(Journal::create(&path, 7).unwrap());
+    drop(Journal::create(&segment_path(&path, 1), 8).unwrap());
+    assert!(matches!(read(&path, |_| ()), Err(JournalError::OtherRun { found: 8, run: 7, .. })));
+}
+
+#[test]
+fn an_existing_journal_is_never_written_over() {
+    let (_dir, path) = place();
+    drop(Journal::create(&path, 7).unwrap());
+    assert!(matches!(Journal::create(&path, 7), Err(JournalError::Io { what: "create", .. })));
+}
+
+#[test]
+#[ignore = "prints what an event costs; run with --ignored --nocapture"]
+fn the_cost_of_an_event() {
+    let (_dir, path) = place();
+    let journal = Journal::create(&path, 7).unwrap();
+    let (events, start) = (5_000_000, clock::now());
+    for detail in 0..events / 2 {
+        let subject = Subject { detail, ..APPEND };
+        journal.invoke(subject, Nanos(0)).unwrap();
+        journal.complete(subject, Answer::ok(Offset(1))).unwrap();
+    }
+    let spent = clock::now().since(start);
+    println!("one thread: {} ns, {} B per event", spent / events, ENTRY_WORDS * WORD);
+    let start = clock::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..events / 2).for_each(|n| drop(journal.invoke(Subject { detail: n, ..APPEND }, Nanos(0)))));
+        scope.spawn(|| (0..events / 2).for_each(|_| drop(journal.complete(APPEND, Answer::ok(Offset(1))))));
+    });
+    println!("two threads: {} ns per event", clock::now().since(start) / events);
+}
