@@ -108,11 +108,6 @@ impl Guard {
         }
     }
 
-    /// The guard's process id.
-    pub fn pid(&self) -> u32 {
-        self.process.id()
-    }
-
     /// What the guard reports of its own accord, in order.
     pub fn events(&self) -> &Receiver<Event> {
         &self.events

@@ -70,6 +70,12 @@ fn start() -> Guard {
     Guard::start(&std::env::current_exe().unwrap()).unwrap()
 }
 
+/// The guard is the only child a controller has.
+fn guard_pid() -> String {
+    let is_guard = |stat: &proc::Stat| stat.parent == std::process::id() && stat.state != 'Z';
+    proc::all().unwrap().into_iter().find(is_guard).unwrap().pid.to_string()
+}
+
 fn exit_of(guard: &Guard, spawned: Spawned) -> Ended {
     match guard.events().recv_timeout(DEADLINE).unwrap() {
         Event::Exited(exited) => {
@@ -201,7 +207,7 @@ fn guard_killed(dir: &Path) {
     let case = fresh(dir);
     let mut guard = start();
     guard.spawn(shell(&case, "exec sleep 1000", Grouping::Group)).unwrap();
-    Command::new("kill").args(["-9", &guard.pid().to_string()]).status().unwrap();
+    Command::new("kill").args(["-9", &guard_pid()]).status().unwrap();
     assert_eq!(guard.events().recv_timeout(DEADLINE), Ok(Event::GuardGone));
     assert!(matches!(guard.spawn(shell(&case, "exit 0", Grouping::Group)), Err(GuardError::Gone)));
     until("the child of a dead guard is dead", || alive_in(&case).is_empty());
@@ -210,7 +216,7 @@ fn guard_killed(dir: &Path) {
 fn deaf_to_the_terminal(dir: &Path) {
     let mut guard = start();
     for signal in ["-INT", "-TERM", "-HUP"] {
-        Command::new("kill").args([signal, &guard.pid().to_string()]).status().unwrap();
+        Command::new("kill").args([signal, &guard_pid()]).status().unwrap();
     }
     let child = guard.spawn(shell(dir, "exit 3", Grouping::Group)).unwrap();
     assert_eq!(exit_of(&guard, child), Ended::Code(3));
@@ -221,7 +227,7 @@ fn controller(dir: &Path) {
     one_of_everything(&mut guard, dir);
     let storm = "i=0; while [ $i -lt 100 ]; do setsid sh -c 'sleep 1000 & sleep 1000' & i=$((i+1)); done; wait";
     guard.spawn(shell(dir, storm, Grouping::Group)).unwrap();
-    println!("{}", guard.pid());
+    println!("ready");
     while guard.events().recv().is_ok() {}
 }
 

@@ -1,0 +1,286 @@
+//! The command line as typed. What it means is `scenario`; what it does is `commands`.
+
+use crate::settings::Override;
+use crate::units;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Shown by `stormglass` alone.
+pub const WELCOME: &str = "\
+stormglass puts real message brokers through real faults and says, with proof, what became of every acknowledged record.
+
+  stormglass run                              30 s: 3 brokers, load, SIGKILL and SIGSTOP, a verdict
+  stormglass run --plant ack-before-replicate a broker that lies: see the violation and its proof
+  stormglass catalogue run P07                acks=1 loses, acks=all does not, on the same schedule
+  stormglass check runs/latest                judge a finished (or killed) run again, from its files
+
+A run leaves its history, faults, verdict and every anomaly in runs/; runs/latest points at the newest.
+Exit codes: 0 held, 1 violation, 2 inconclusive, 64 usage, 65 unreadable input, 69 no start, 70 internal, 130 interrupted.
+`stormglass help` lists all commands, `stormglass run --help` all flags.
+";
+
+const EXIT_CODES: &str = "\
+EXIT CODES:
+  0    every claim held and every floor was met
+  1    VIOLATION: a forbidden anomaly is witnessed
+  2    INCONCLUSIVE: none witnessed, but a floor, a claim's data or the checker's budget was missed
+  3    SLO: safe and covered, but a latency or availability gate failed
+  64   usage · 65 unreadable input · 69 the broker did not start · 70 internal error · 77 a fault needs rights this machine lacks
+  130  interrupted (143 terminated); what was done is still judged and written";
+
+/// A chaos-testing harness with a history checker for message brokers.
+#[derive(Parser, Debug)]
+#[command(name = "stormglass", version, about, after_long_help = EXIT_CODES, max_term_width = 120)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// One run now: start a cluster, load it, break it, heal it, judge it
+    Run(Box<RunArgs>),
+    /// Judge a stored run again, from its files alone
+    Check(CheckArgs),
+    /// The catalogue of ways to lose a message, as scenarios with a losing and a safe side
+    Catalogue(CatalogueArgs),
+    /// Start a cluster and keep it up for other clients, until Ctrl-C
+    Cluster(Box<ClusterArgs>),
+    /// What there is: faults, claims, bugs, workloads, brokers, scenarios
+    List(ListArgs),
+    /// Measure the harness and the embedded broker; prints the figures of the README
+    Bench(BenchArgs),
+    /// A broker or controller process of a run (started by `run`)
+    #[command(hide = true)]
+    Broker(NodeArgs),
+    /// A client process of a run (started by `run`)
+    #[command(hide = true)]
+    Client(ClientArgs),
+    /// The guard of a run (started by `run`)
+    #[command(hide = true)]
+    Guard,
+}
+
+/// The system under test and its shape.
+#[derive(Args, Debug, Clone)]
+pub struct SystemArgs {
+    /// Plant a bug in the embedded broker (see `stormglass list bugs`)
+    #[arg(long, value_name = "BUG")]
+    pub plant: Option<String>,
+    /// The system under test
+    #[arg(long, default_value = "embedded", value_name = "SYSTEM")]
+    pub broker: String,
+    /// Brokers
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub brokers: u16,
+    /// Dedicated controllers: 1 or 3
+    #[arg(long, default_value_t = 1, value_parser = controllers, value_name = "N")]
+    pub controllers: u16,
+    /// Replicas of each partition
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub rf: u16,
+    /// Partitions of the topic
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub partitions: u16,
+    /// Use this port and the ones after it, one a node [default: free ones below 32000]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub base_port: Option<u16>,
+    /// A setting: ROLE:NAME=VALUE with ROLE broker, topic, producer or consumer
+    #[arg(short = 'X', value_name = "ROLE:NAME=VALUE")]
+    pub set: Vec<Override>,
+    /// Broker settings from a .properties file
+    #[arg(long, value_name = "FILE")]
+    pub broker_config: Option<PathBuf>,
+    /// Topic settings from a .properties file
+    #[arg(long, value_name = "FILE")]
+    pub topic_config: Option<PathBuf>,
+    /// Producer settings from a .properties file
+    #[arg(long, value_name = "FILE")]
+    pub producer_config: Option<PathBuf>,
+    /// Consumer settings from a .properties file
+    #[arg(long, value_name = "FILE")]
+    pub consumer_config: Option<PathBuf>,
+}
+
+/// `cluster`.
+#[derive(Args, Debug, Clone)]
+pub struct ClusterArgs {
+    /// What is started.
+    #[command(flatten)]
+    pub system: SystemArgs,
+    /// Where nodes keep their folders [default: a temporary folder, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// `run`.
+#[derive(Args, Debug, Clone)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct RunArgs {
+    /// The workload
+    #[arg(default_value = "queue")]
+    pub scenario: String,
+    /// Repeat what was tried: 1 to 16 hexadecimal digits [default: random, printed]
+    #[arg(long, value_parser = units::seed, value_name = "HEX")]
+    pub seed: Option<u64>,
+    /// How long the load lasts
+    #[arg(long, value_parser = units::duration, default_value = "30s", value_name = "DUR")]
+    pub time: Duration,
+    /// Records a second over all producers (open loop), or `max` (closed loop)
+    #[arg(long, value_parser = units::rate, default_value = "2000/s")]
+    pub rate: u64,
+    /// Payload size of a record
+    #[arg(long, value_parser = units::size, default_value = "100B", value_name = "SIZE")]
+    pub record: usize,
+    /// Comma-separated fault names, `all` or `none`; a leading `-` takes one away (see `stormglass list faults`)
+    #[arg(short, long, default_value = "all", value_name = "LIST", allow_hyphen_values = true)]
+    pub faults: String,
+    /// What is tested.
+    #[command(flatten)]
+    pub system: SystemArgs,
+    /// Where and how to leave results
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+fn controllers(text: &str) -> Result<u16, String> {
+    text.parse().ok().filter(|n| matches!(n, 1 | 3)).ok_or_else(|| "a quorum has 1 or 3 controllers".into())
+}
+
+/// Where and how to leave results.
+#[derive(Args, Debug, Clone)]
+pub struct OutputArgs {
+    /// Folder of all runs
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub out: PathBuf,
+    /// What to keep of the brokers' data when nothing was violated
+    #[arg(long, default_value = "none", value_name = "WHAT")]
+    pub keep: Keep,
+    /// Print verdict.json on stdout, human text on stderr
+    #[arg(long)]
+    pub json: bool,
+    /// No progress on stderr
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// What to keep.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// Brokers' data folders
+    Data,
+    /// Only what judging needs
+    None,
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// A run folder, e.g. runs/latest
+    pub path: PathBuf,
+    /// Print verdict.json on stdout, human text on stderr
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `catalogue`.
+#[derive(Args, Debug)]
+pub struct CatalogueArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: CatalogueCommand,
+}
+
+/// What to do with the catalogue.
+#[derive(Subcommand, Debug)]
+pub enum CatalogueCommand {
+    /// Run both sides of a scenario
+    Run {
+        /// Its id, e.g. P07
+        id: String,
+        /// Repeat what was tried
+        #[arg(long, value_parser = units::seed, value_name = "HEX")]
+        seed: Option<u64>,
+        /// Where and how to leave results
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// What can be run
+    List,
+}
+
+/// `list`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// What to list
+    pub what: Listed,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be listed.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Listed {
+    /// Faults a run can draw from
+    Faults,
+    /// Workloads a run can use
+    Workloads,
+    /// Properties a run is judged by
+    Claims,
+    /// Bugs that can be planted in the embedded broker
+    Bugs,
+    /// Systems under test
+    Brokers,
+    /// Scenarios of the catalogue
+    Scenarios,
+}
+
+/// `bench`.
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// What to measure
+    pub what: Bench,
+    /// How many times, or how much
+    #[arg(long, value_name = "N")]
+    pub times: Option<u32>,
+}
+
+/// What can be measured.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bench {
+    /// Start of the embedded cluster, memory of an idle broker
+    Cluster,
+    /// The checkers on generated histories
+    Checker,
+}
+
+/// `broker`.
+#[derive(Args, Debug)]
+pub struct NodeArgs {
+    /// Its .properties file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `client`.
+#[derive(Args, Debug)]
+pub struct ClientArgs {
+    /// Its specification
+    #[arg(long, value_name = "FILE")]
+    pub spec: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,178 @@
+//! `stormglass run`: arguments as typed become a scenario as meant, and the scenario a run.
+
+use super::Failure;
+use crate::cli::{Keep, OutputArgs, RunArgs, SystemArgs};
+use crate::run::{self, Job};
+use crate::scenario::{ClusterShape, Faults, Keeping, Load, Scenario, SystemChoice, preset};
+use crate::settings::{Origin, Owner, Setting, Settings};
+use crate::{suggest, systems, terminal};
+use nemesis::{FaultKind, Mix, MixError};
+use results::Exit;
+use std::path::Path;
+use workloads::properties::{self, Meaning, Side};
+
+const WORKLOADS: [&str; 1] = ["queue"];
+const SYSTEMS: [&str; 1] = ["embedded"];
+
+/// Runs once and prints the summary.
+pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
+    let mut scenario = scenario(args)?;
+    for note in scenario.settle() {
+        terminal::progress(&format!("note: {note}"));
+    }
+    refuse(&scenario)?;
+    let judged = run::execute(&Job { scenario, keeping: keeping(&args.output), repeat: None, quiet: args.output.quiet })?;
+    judged.print(args.output.json)?;
+    Ok(judged.exit)
+}
+
+/// Refuses a scenario that cannot be meant, before anything starts.
+pub fn refuse(scenario: &Scenario) -> Result<(), Failure> {
+    let shape = scenario.cluster;
+    if shape.replication > shape.brokers {
+        let text = format!("{} replicas need as many brokers, and there are {} brokers", shape.replication, shape.brokers);
+        return Err(Failure::usage(text));
+    }
+    systems::of(&scenario.system).refuse(scenario).map_err(Failure::usage)?;
+    run::plan(scenario).map_err(|e| Failure::usage(e.to_string()))?;
+    Ok(())
+}
+
+/// Where results go.
+pub fn keeping(output: &OutputArgs) -> Keeping {
+    Keeping { out: output.out.clone(), data: output.keep == Keep::Data }
+}
+
+/// A seed nobody chose.
+pub fn random_seed() -> u64 {
+    rand::random::<u32>().into()
+}
+
+fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
+    one_of("workload", &args.scenario, &WORKLOADS, "list workloads")?;
+    let mix = mix(&args.faults).map_err(|e| Failure::usage(e.to_string()))?;
+    Ok(Scenario {
+        name: args.scenario.clone(),
+        seed: args.seed.unwrap_or_else(random_seed),
+        load: Load { time: args.time, rate_per_s: args.rate, record_bytes: args.record },
+        faults: Faults::Drawn(mix),
+        ..quiet(&args.system)?
+    })
+}
+
+/// A cluster as its arguments ask for, without load and faults.
+pub fn quiet(args: &SystemArgs) -> Result<Scenario, Failure> {
+    one_of("system", &args.broker, &SYSTEMS, "list brokers")?;
+    Ok(Scenario {
+        name: "cluster".into(),
+        seed: 0,
+        system: SystemChoice::Embedded,
+        cluster: ClusterShape {
+            brokers: args.brokers,
+            controllers: args.controllers,
+            replication: args.rf,
+            partitions: args.partitions,
+            base_port: args.base_port,
+        },
+        load: preset::LOAD,
+        faults: Faults::Drawn(Mix::none()),
+        settings: settings(args)?,
+        plant: args.plant.clone(),
+        floors: preset::FLOORS,
+    })
+}
+
+/// `all`, `none`, names with weights, and `-NAME` to take one away again.
+fn mix(text: &str) -> Result<Mix, MixError> {
+    let all = Mix::default().to_string();
+    let mut items: Vec<&str> = Vec::new();
+    for item in text.split(',').map(str::trim) {
+        match item.strip_prefix('-') {
+            Some(name) => {
+                name.parse::<FaultKind>()?;
+                items.retain(|i| i.split(':').next() != Some(name));
+            }
+            None if item == "all" => items.extend(all.split(',')),
+            None => items.push(item),
+        }
+    }
+    if items.is_empty() { Ok(Mix::none()) } else { items.join(",").parse() }
+}
+
+fn settings(args: &SystemArgs) -> Result<Settings, Failure> {
+    let mut settings = preset::durable();
+    let files = [
+        (Owner::Broker, &args.broker_config),
+        (Owner::Topic, &args.topic_config),
+        (Owner::Producer, &args.producer_config),
+        (Owner::Consumer, &args.consumer_config),
+    ];
+    for (owner, path) in files {
+        if let Some(path) = path {
+            settings.read_file(owner, Path::new(path)).map_err(Failure::unreadable)?;
+        }
+    }
+    for set in &args.set {
+        settings.set(set.owner, &set.name, &set.value, Origin::Flag);
+    }
+    client_settings(settings)
+}
+
+/// The clients' settings in librdkafka's words; one that it does not know, or that the embedded broker has no use for, is
+/// refused with the nearest that it does.
+fn client_settings(mut settings: Settings) -> Result<Settings, Failure> {
+    for (owner, side) in [(Owner::Producer, Side::Producer), (Owner::Consumer, Side::Consumer)] {
+        let given: Vec<(String, Setting)> = settings.of(owner).map(|(n, s)| (n.clone(), s.clone())).collect();
+        for (name, setting) in given.into_iter().filter(|(_, s)| s.origin != Origin::Preset) {
+            let refuse = |why: String| Failure::usage(format!("{}: {why}", settings.cite(owner, &name)));
+            if ["sasl.", "ssl.", "security."].iter().any(|part| name.starts_with(part)) {
+                return Err(refuse("the embedded broker speaks PLAINTEXT only".into()));
+            }
+            let meant = properties::meaning(side, &name, &setting.value).map_err(|e| refuse(e.to_string()))?;
+            settings.remove(owner, &name);
+            if let Meaning::Set { name, value } = meant {
+                settings.set(owner, canonical(&name), &value, setting.origin);
+            }
+        }
+    }
+    Ok(settings)
+}
+
+/// One name for what librdkafka knows under two.
+fn canonical(name: &str) -> &str {
+    match name {
+        "request.required.acks" => "acks",
+        "max.in.flight" => "max.in.flight.requests.per.connection",
+        "delivery.timeout.ms" => "message.timeout.ms",
+        name => name,
+    }
+}
+
+fn one_of(what: &str, typed: &str, known: &[&str], list: &str) -> Result<(), Failure> {
+    match known.contains(&typed) {
+        true => Ok(()),
+        false => Err(Failure::usage(suggest::unknown(what, typed, known.iter().copied(), Some(list)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<FaultKind> {
+        mix(text).unwrap().faults().collect()
+    }
+
+    #[test]
+    fn all_faults_less_one_are_all_the_others() {
+        assert_eq!(faults("all"), FaultKind::ALL);
+        assert_eq!(faults("all,-kill-leader"), FaultKind::ALL[1..]);
+        assert_eq!(faults("pause-leader"), [FaultKind::PauseLeader]);
+        assert!(faults("none").is_empty() && faults("kill-leader,-kill-leader").is_empty());
+    }
+
+    #[test]
+    fn a_fault_that_is_none_is_refused_even_to_be_taken_away() {
+        assert!(["all,-kill-leeder", "kill-leeder", "", "all,all"].iter().all(|text| mix(text).is_err()));
+    }
+}

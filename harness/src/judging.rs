@@ -1,0 +1,230 @@
+//! From a run's folder to its verdict: the same for a run that just ended, an old one, and one whose controller was killed.
+//!
+//! **Invariant:** everything comes from the folder's files. What a killed controller did not get to merge or collect is
+//! read from the journals and the brokers' folders instead, and nothing is thrown away.
+
+use crate::commands::Failure;
+use crate::run::{End, Wish};
+use crate::scenario::Scenario;
+use crate::terminal;
+use checker::{Finding, Judgement, Status, judge as judge_history};
+use history::{Kind, LogId, Nanos, Op, Outcome, Value};
+use nemesis::coverage::Tally;
+use nemesis::episode::Evidence;
+use nemesis::{Coverage, Episode, Floors};
+use results::arrow::{history as history_file, replicas as replicas_file};
+use results::latency::Latency;
+use results::merge::{Problems, Recording};
+use results::phase::{Phases, Window};
+use results::replicas::Evidence as OnDisk;
+use results::summary::Summary;
+use results::verdict::{Circumstances, Coverage as Told, Disks, FaultTally, VerdictFile};
+use results::{Exit, FileError, Manifest, RunFolder, anomalies, json, merge};
+use std::collections::{BTreeMap, HashSet};
+
+/// The files of a run, read.
+pub struct Files {
+    /// What was run and on what.
+    pub manifest: Manifest,
+    /// As meant.
+    pub scenario: Scenario,
+    /// How it ended; absent if its controller was killed.
+    pub end: Option<End>,
+    /// What was done.
+    pub recording: Recording,
+    /// What did not fit in the journals.
+    pub problems: Problems,
+    /// What the replicas hold; absent if nothing of them is left.
+    pub replicas: Option<OnDisk>,
+    /// What was broken.
+    pub episodes: Vec<Episode>,
+}
+
+impl Files {
+    /// Reads a run's folder.
+    pub fn read(folder: &RunFolder) -> Result<Files, FileError> {
+        let manifest = Manifest::read(folder)?;
+        let (recording, problems) = read_history(folder, &manifest)?;
+        let mut episodes = Vec::new();
+        if folder.faults().exists() {
+            episodes = json::read_lines(&folder.faults())?.items;
+        }
+        Ok(Files {
+            scenario: json::read(&scenario_file(folder))?,
+            end: end_file(folder).exists().then(|| json::read(&end_file(folder))).transpose()?,
+            replicas: read_replicas(folder, &manifest)?,
+            manifest,
+            recording,
+            problems,
+            episodes,
+        })
+    }
+}
+
+/// `scenario.json`: the scenario as meant.
+pub fn scenario_file(folder: &RunFolder) -> std::path::PathBuf {
+    folder.path().join("scenario.json")
+}
+
+/// `end.json`: how the run ended.
+pub fn end_file(folder: &RunFolder) -> std::path::PathBuf {
+    folder.path().join("end.json")
+}
+
+fn read_history(folder: &RunFolder, manifest: &Manifest) -> Result<(Recording, Problems), FileError> {
+    if folder.history().exists() {
+        return Ok((history_file::read_history(&folder.history())?, Problems::default()));
+    }
+    merge::merge(&folder.journals(), manifest.names.clone())
+}
+
+fn read_replicas(folder: &RunFolder, manifest: &Manifest) -> Result<Option<OnDisk>, FileError> {
+    if folder.replicas().exists() {
+        return replicas_file::read_replicas(&folder.replicas()).map(Some);
+    }
+    let nodes: Vec<_> = manifest.names.nodes.iter().map(|n| (*n, folder.broker(*n).join("data"))).collect();
+    if !nodes.iter().all(|(_, data)| data.is_dir()) {
+        return Ok(None);
+    }
+    let mut evidence = OnDisk::default();
+    for (node, data) in nodes {
+        evidence.add_node(node, &data, &manifest.names)?;
+    }
+    Ok(Some(evidence))
+}
+
+/// A judged folder.
+pub struct Judged {
+    /// Which.
+    pub folder: RunFolder,
+    /// The program's exit.
+    pub exit: Exit,
+    /// Everything there is to say, for tools.
+    pub verdict: VerdictFile,
+    /// Claim by claim, with every anomaly.
+    pub judgement: Judgement,
+    files: Files,
+    phases: Phases,
+    latency: Latency,
+}
+
+/// Judges a folder from its files. Exit 65 if one cannot be read.
+pub fn judge(folder: &RunFolder) -> Result<Judged, Failure> {
+    let files = Files::read(folder).map_err(Failure::unreadable)?;
+    let replicas = files.replicas.as_ref().map_or(&[][..], |e| &e.replicas);
+    let Manifest { contract, promises, .. } = &files.manifest;
+    let judgement = judge_history(&files.recording.history, replicas, contract, promises);
+    let coverage = cover(&files);
+    let phases = Phases::new(files.episodes.iter().filter_map(window).collect());
+    let latency = Latency::measure(&files.recording, &phases);
+    let circumstances = Circumstances {
+        short_of: short_of(&files, &judgement, &coverage),
+        coverage: tell(&coverage, &files.episodes),
+        timing: latency.timing.clone(),
+        disks: files.replicas.as_ref().map(|evidence| Disks::of(evidence, acked_on_disk(&files.recording, evidence))),
+    };
+    let wish = files.end.as_ref().and_then(|end| end.interrupted).map(Wish::exit);
+    let verdict = VerdictFile::new(&files.manifest, &judgement, circumstances, wish);
+    let exits = Exit::BY_PRECEDENCE.into_iter().find(|e| e.code() == verdict.exit);
+    let exit = exits.unwrap_or(Exit::Internal);
+    Ok(Judged { folder: folder.clone(), exit, verdict, judgement, files, phases, latency })
+}
+
+impl Judged {
+    /// Writes the verdict's files.
+    pub fn write(&self) -> Result<(), Failure> {
+        let Judged { folder, files, .. } = self;
+        self.verdict.write(folder).map_err(Failure::internal)?;
+        let epoch = files.manifest.names.epoch;
+        anomalies::write(&folder.anomalies(), &self.judgement.anomalies, &self.phases, epoch).map_err(Failure::internal)?;
+        self.latency.write_log(&folder.latency(), &files.manifest.began).map_err(Failure::internal)?;
+        std::fs::write(folder.summary(), self.summary(|s| s.markdown())).map_err(Failure::internal)
+    }
+
+    /// Prints the summary; with `as_json` the verdict on stdout and the summary on stderr.
+    pub fn print(&self, as_json: bool) -> Result<(), Failure> {
+        let text = self.summary(|s| s.text());
+        if as_json {
+            terminal::complain(&text);
+            terminal::say(&serde_json::to_string_pretty(&self.verdict).map_err(Failure::internal)?);
+        } else {
+            terminal::say(&text);
+        }
+        Ok(())
+    }
+
+    fn summary(&self, render: fn(&Summary<'_>) -> String) -> String {
+        render(&Summary {
+            verdict: &self.verdict,
+            version: env!("CARGO_PKG_VERSION"),
+            names: &self.files.manifest.names,
+            first: anomalies::first(&self.judgement),
+            repeat: &self.files.manifest.argv.shell(),
+            folder: &self.folder.path().to_string_lossy(),
+        })
+    }
+}
+
+/// Acknowledged records that an episode put at risk, episode by episode.
+fn cover(files: &Files) -> Coverage {
+    let acks: Vec<_> = acked(&files.recording).map(|op| (op.log, op.invoked, op.returned)).collect();
+    files.episodes.iter().map(|episode| (episode, nemesis::exposure(episode, acks.iter().copied()))).collect()
+}
+
+fn window(episode: &Episode) -> Option<Window> {
+    let to = episode.recovered.or(episode.healed).unwrap_or(Nanos::NEVER);
+    Some(Window { name: episode.fault.name().to_owned(), from: episode.injected?, to })
+}
+
+/// Why a run without a violation is not green; empty if it is.
+fn short_of(files: &Files, judgement: &Judgement, coverage: &Coverage) -> Vec<String> {
+    let mut short: Vec<String> = Vec::new();
+    match &files.end {
+        None => short.push("the run did not end: its controller was killed".into()),
+        Some(end) => short.extend(end.unhealed.iter().chain(&end.surprises).cloned()),
+    }
+    let floors = Floors { exposed_min: files.scenario.floors.exposed_episodes_min, ..Floors::default() };
+    short.extend(floors.missed(coverage).iter().map(ToString::to_string));
+    if files.problems.doubtful() > 0 {
+        short.push(format!("{} journal entries do not fit together", files.problems.doubtful()));
+    }
+    let forbidden = judgement.claims.iter().filter(|claim| claim.status == Status::Forbidden);
+    short.extend(forbidden.filter_map(|claim| match &claim.verdict {
+        Finding::NotJudged { why } => Some(format!("{} could not be judged: {why}", claim.claim.name())),
+        _ => None,
+    }));
+    short
+}
+
+/// The coverage in the words of the verdict, with what was observed and how often.
+fn tell(coverage: &Coverage, episodes: &[Episode]) -> Told {
+    let tally = |t: &Tally, of: &dyn Fn(&Episode) -> bool| {
+        let mut evidence: BTreeMap<String, u64> = BTreeMap::new();
+        for seen in episodes.iter().filter(|e| of(e)).flat_map(|e| &e.evidence) {
+            *evidence.entry(name_of(seen)).or_default() += 1;
+        }
+        let Tally { asked, installed, effective, exposed, acks_at_risk } = *t;
+        FaultTally { asked, installed, effective, exposed, acks_at_risk, evidence }
+    };
+    let faults = coverage.faults.iter();
+    Told {
+        total: tally(&coverage.total, &|_| true),
+        faults: faults.map(|(kind, t)| (kind.name().to_owned(), tally(t, &|e: &Episode| e.fault == *kind))).collect(),
+    }
+}
+
+/// A piece of evidence by the name it has in `faults.jsonl`.
+fn name_of(evidence: &Evidence) -> String {
+    let value = serde_json::to_value(evidence).unwrap_or_default();
+    value.get("what").and_then(|name| name.as_str()).unwrap_or("evidence").to_owned()
+}
+
+fn acked(recording: &Recording) -> impl Iterator<Item = &Op> {
+    recording.history.ops.iter().filter(|op| op.kind() == Kind::Append && op.outcome() == Outcome::Ok)
+}
+
+fn acked_on_disk(recording: &Recording, disks: &OnDisk) -> u64 {
+    let values = disks.replicas.iter().flat_map(|r| r.records.iter().map(|record| (r.log, record.value)));
+    let on_disk: HashSet<(LogId, Value)> = values.collect();
+    acked(recording).filter(|op| on_disk.contains(&(op.log, op.value()))).count() as u64
+}

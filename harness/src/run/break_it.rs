@@ -1,0 +1,94 @@
+//! The load's time: the nemesis is ticked, time passes, and whatever happens everything is healed at the end.
+
+use super::clients::Clients;
+use super::interrupt::Interrupt;
+use super::live::Live;
+use super::processes::Processes;
+use super::{Cluster, Job};
+use crate::commands::Failure;
+use crate::scenario::{Faults, Scenario};
+use crate::settings::Owner;
+use nemesis::{Next, Plan, PlanError, Runner, Timing};
+use results::json::Appender;
+use results::{RunFolder, json};
+use std::time::Duration;
+use workloads::clock;
+
+/// Longest time between two looks at the world.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What breaking left behind.
+#[derive(Debug, Default)]
+pub struct Broken {
+    /// Nodes that could not be healed, in words.
+    pub unhealed: Option<String>,
+}
+
+/// Breaks the cluster until the load's time is up or the user interrupts.
+pub fn break_it(
+    job: &Job,
+    processes: &mut Processes,
+    interrupt: &Interrupt,
+    cluster: &mut Cluster,
+    clients: &mut Clients,
+    folder: &RunFolder,
+) -> Result<Broken, Failure> {
+    let plan = plan(&job.scenario).map_err(|e| Failure::usage(e.to_string()))?;
+    json::write(&folder.plan(), &plan).map_err(Failure::internal)?;
+    let mut faults = Appender::open(&folder.faults()).map_err(Failure::internal)?;
+    let begin = clock::now();
+    let end = begin.plus_ms(job.scenario.load.time.as_millis() as u64);
+    let mut runner = Runner::new(plan, begin);
+    let mut failure = None;
+    loop {
+        clients.tally.refresh();
+        cluster.nodes.notice(processes);
+        failure = failure.or_else(|| clients.failed(processes));
+        let over = failure.is_some() || interrupt.heard().is_some();
+        if over {
+            runner.interrupt();
+        }
+        let mut live = Live { processes: &mut *processes, nodes: &mut cluster.nodes, tally: &clients.tally };
+        let next = runner.tick(&mut live);
+        for episode in runner.take_finished() {
+            faults.append(&episode).map_err(Failure::internal)?;
+            let at = episode.injected.unwrap_or(episode.asked).since(begin) as f64 / 1e9;
+            job.tell(&format!("{at:8.3} s  {episode}"));
+        }
+        let now = clock::now();
+        let until = match next {
+            Next::Done if over || now >= end => break,
+            Next::Done => end,
+            Next::At(time) => time,
+        };
+        processes.wait_event(Duration::from_nanos(until.since(now)).min(TICK));
+    }
+    let unhealed = runner.unhealed().map(ToString::to_string);
+    failure.map_or(Ok(Broken { unhealed }), Err)
+}
+
+/// The schedule of a scenario, checked against the cluster's clocks.
+pub fn plan(scenario: &Scenario) -> Result<Plan, PlanError> {
+    let (timing, logs) = (timing(scenario), u32::from(scenario.cluster.partitions));
+    let time_ms = scenario.load.time.as_millis() as u64;
+    match &scenario.faults {
+        Faults::Drawn(mix) => Plan::draw(scenario.seed, mix, time_ms, logs, timing),
+        Faults::Scripted(episodes) => Plan::scripted(time_ms, logs, timing, episodes.clone()),
+    }
+}
+
+/// The cluster's own clocks, as configured.
+fn timing(scenario: &Scenario) -> Timing {
+    let defaults = Timing::default();
+    let ms = |name: &str, default: u64| {
+        let set = scenario.settings.get(Owner::Broker, name).and_then(|s| s.value.parse().ok());
+        set.unwrap_or(default)
+    };
+    Timing {
+        fetch_wait_ms: ms("replica.fetch.wait.max.ms", defaults.fetch_wait_ms),
+        lag_ms_max: ms("replica.lag.time.max.ms", defaults.lag_ms_max),
+        session_ms: ms("broker.session.timeout.ms", defaults.session_ms),
+        heartbeat_ms: ms("broker.heartbeat.interval.ms", defaults.heartbeat_ms),
+        ..defaults
+    }
+}

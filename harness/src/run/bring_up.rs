@@ -1,0 +1,140 @@
+//! From a scenario to a cluster that answers: ports, folders, processes, the topic.
+
+use super::nodes::Nodes;
+use super::processes::Processes;
+use crate::commands::Failure;
+use crate::guard::Ended;
+use crate::scenario::{ClusterShape, Scenario, TOPIC};
+use crate::settings::Owner;
+use crate::systems::{self, NodePlan};
+use crate::{ports, wait};
+use history::{LogId, NodeId};
+use results::Exit;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use workloads::clock::Deadline;
+use workloads::spec::LogPlace;
+use workloads::wire::{self, NewTopic};
+
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+const ATTEMPT_MS_MAX: u64 = 500;
+const OUTPUT_LINES_MAX: usize = 12;
+const OUTPUT_BYTES_MAX: u64 = 16 << 10;
+
+/// A cluster that answered.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Its nodes.
+    pub nodes: Nodes,
+    /// Its logs.
+    pub logs: Vec<LogPlace>,
+    /// Replicas of each.
+    pub replication: usize,
+    /// From the first process to the last answer, the topic's leaders and in-sync replicas included.
+    pub took: Duration,
+}
+
+impl Cluster {
+    /// A client of its own for it.
+    pub fn wire(&self) -> wire::Cluster {
+        wire::Cluster::new(&self.nodes.bootstrap(), "stormglass-controller")
+    }
+}
+
+/// Starts every node below `folder` and creates the topic. Exit 69 if one ends or none answers.
+pub fn bring_up(scenario: &Scenario, folder: &Path, processes: &mut Processes) -> Result<Cluster, Failure> {
+    let plans = lay_out(scenario, folder)?;
+    let began = Instant::now();
+    let ids: Vec<NodeId> = plans.iter().map(|p| p.id).collect();
+    let mut nodes = Nodes::new(plans);
+    for id in ids {
+        nodes.start(id, processes).map_err(|e| no_start(e.to_string()))?;
+    }
+    let (logs, replication) = (logs_of(scenario.cluster), usize::from(scenario.cluster.replication));
+    let mut cluster = Cluster { nodes, logs, replication, took: Duration::ZERO };
+    await_topic(scenario, &mut cluster, processes)?;
+    cluster.took = began.elapsed();
+    Ok(cluster)
+}
+
+fn lay_out(scenario: &Scenario, folder: &Path) -> Result<Vec<NodePlan>, Failure> {
+    let count = usize::from(scenario.cluster.brokers + scenario.cluster.controllers);
+    let ports = match scenario.cluster.base_port {
+        Some(base) => ports::from_base(base, count),
+        None => ports::free(count, rand::random()),
+    };
+    let ports = ports.ok_or_else(|| no_start(format!("there are no {count} ports to use")))?;
+    systems::of(&scenario.system).lay_out(scenario, folder, &ports).map_err(|e| no_start(e.to_string()))
+}
+
+fn logs_of(shape: ClusterShape) -> Vec<LogPlace> {
+    let partitions = 0..u32::from(shape.partitions);
+    partitions.map(|n| LogPlace { id: LogId(n), topic: TOPIC.into(), partition: n as i32 }).collect()
+}
+
+fn await_topic(scenario: &Scenario, cluster: &mut Cluster, processes: &mut Processes) -> Result<(), Failure> {
+    let shape = scenario.cluster;
+    let topic = NewTopic {
+        name: TOPIC.into(),
+        partitions: i32::from(shape.partitions),
+        replication: shape.replication as i16,
+        configs: scenario.settings.values(Owner::Topic),
+    };
+    let mut wire = cluster.wire();
+    let brokers = cluster.nodes.brokers().len();
+    let mut reason = String::new();
+    let done = wait::until(ANSWER_DEADLINE, || {
+        cluster.nodes.notice(processes);
+        if let Some(failure) = ended_early(&cluster.nodes) {
+            return Some(Err(failure));
+        }
+        let tried = make_topic(&mut wire, &topic, brokers, usize::from(shape.replication));
+        tried.map_err(|e| reason = e).ok().map(Ok)
+    });
+    done.unwrap_or_else(|| Err(no_start(format!("the cluster did not answer within {ANSWER_DEADLINE:?}: {reason}"))))
+}
+
+/// One attempt: all brokers are known, the topic exists, and every partition is led and whole.
+fn make_topic(wire: &mut wire::Cluster, topic: &NewTopic, brokers: usize, in_sync: usize) -> Result<(), String> {
+    let deadline = Deadline::in_ms(ATTEMPT_MS_MAX);
+    let view = wire.metadata(Some(&[&topic.name]), deadline).map_err(|e| e.to_string())?;
+    if view.brokers.len() < brokers {
+        return Err(format!("{} of {brokers} brokers have registered", view.brokers.len()));
+    }
+    if !view.topics.iter().any(|t| t.name == topic.name && t.error == 0) {
+        wire.create_topic(topic, deadline).map_err(|e| e.to_string())?;
+    }
+    wire.wait_ready(&topic.name, topic.partitions as usize, in_sync, deadline).map(|_| ()).map_err(|e| e.to_string())
+}
+
+fn ended_early(nodes: &Nodes) -> Option<Failure> {
+    let surprise = nodes.surprises().first()?;
+    let how = match surprise.ended {
+        Ended::Code(code) => format!("exited with {code}"),
+        Ended::Signal(signal) => format!("was ended by signal {signal}"),
+    };
+    let output = nodes.plan(surprise.node).map(|p| last_lines(&p.stdout)).unwrap_or_default();
+    Some(no_start(format!("node {} {how} before the cluster answered{output}", surprise.node.0)))
+}
+
+fn no_start(text: String) -> Failure {
+    Failure { exit: Exit::NoBroker, text }
+}
+
+/// The last lines of a node's output, introduced; empty if there are none.
+pub fn last_lines(path: &Path) -> String {
+    let Ok(mut file) = std::fs::File::open(path) else { return String::new() };
+    let length = file.metadata().map_or(0, |m| m.len());
+    let mut bytes = Vec::new();
+    let from = std::io::SeekFrom::Start(length.saturating_sub(OUTPUT_BYTES_MAX));
+    if std::io::Seek::seek(&mut file, from).and_then(|_| std::io::Read::read_to_end(&mut file, &mut bytes)).is_err() {
+        return String::new();
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(OUTPUT_LINES_MAX)..];
+    if last.is_empty() {
+        return format!("\n  {} is empty", path.display());
+    }
+    format!("\n  last lines of {}:\n    {}", path.display(), last.join("\n    "))
+}

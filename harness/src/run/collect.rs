@@ -1,0 +1,52 @@
+//! After the load: the final read, the replicas' logs, one history, and what is thrown away of the rest.
+
+use super::bring_up::Cluster;
+use super::clients::Clients;
+use crate::commands::Failure;
+use crate::judging::Files;
+use results::arrow::{history::write_history, replicas::write_replicas};
+use results::{FileError, RunFolder};
+use std::time::Duration;
+use workloads::clock::Deadline;
+use workloads::drain::{DrainReport, drain as read_all};
+use workloads::journal::Journal;
+
+/// How long a node may take to end in an orderly way.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(10);
+const WHOLE_MS_MAX: u64 = 20_000;
+const DRAIN_MS_MAX: u64 = 60_000;
+
+/// Waits until every replica is back in sync, then reads every log from start to end.
+pub fn drain(cluster: &mut Cluster, clients: &Clients, folder: &RunFolder, run: u64) -> Result<DrainReport, Failure> {
+    let mut wire = cluster.wire();
+    let topic = cluster.logs.first().map(|l| l.topic.clone()).unwrap_or_default();
+    // A cluster that does not become whole is still read: the drain says how far it came.
+    let _ = wire.wait_ready(&topic, cluster.logs.len(), cluster.replication, Deadline::in_ms(WHOLE_MS_MAX));
+    let journal = Journal::create(&folder.journal("drain"), run).map_err(Failure::internal)?;
+    read_all(&mut wire, &cluster.logs, Deadline::in_ms(DRAIN_MS_MAX), &journal, clients.drain).map_err(Failure::internal)
+}
+
+/// Writes `history.arrow` and `replicas.arrow` from journals and disks. The history is last: as long as it is missing,
+/// the journals are what is judged.
+pub fn gather(folder: &RunFolder) -> Result<(), FileError> {
+    let files = Files::read(folder)?;
+    if let Some(replicas) = &files.replicas {
+        write_replicas(&folder.replicas(), replicas)?;
+    }
+    if files.problems.is_empty() {
+        write_history(&folder.history(), &files.recording)?;
+    }
+    Ok(())
+}
+
+/// Removes what judging no longer needs: the journals, now merged, and, unless `keep_data`, the brokers' logs.
+pub fn tidy(folder: &RunFolder, keep_data: bool) {
+    let merged = folder.history().exists();
+    for journal in super::tally::journals_in(&folder.journals()).iter().filter(|_| merged) {
+        let _ = std::fs::remove_file(journal);
+    }
+    let brokers = std::fs::read_dir(folder.brokers()).into_iter().flatten().flatten();
+    for data in brokers.map(|b| b.path().join("data")).filter(|_| !keep_data) {
+        let _ = std::fs::remove_dir_all(data);
+    }
+}

@@ -1,0 +1,101 @@
+//! The running cluster as the nemesis sees it: nodes are processes, roles are what brokers answer right now.
+
+use super::nodes::Nodes;
+use super::processes::Processes;
+use super::tally::Tally;
+use crate::scenario::TOPIC;
+use history::{LogId, Nanos, NodeId};
+use nemesis::cluster::{Appends, Cluster, Life, LogRoles, NodeState, Probe, Reaped, Refusal};
+use std::collections::BTreeMap;
+use workloads::clock::{self, Deadline};
+use workloads::wire::{Connection, PartitionView, WireError};
+
+const CLIENT: &str = "stormglass-controller";
+const ROLES_MS_MAX: u64 = 1_000;
+
+/// The cluster of a run.
+pub struct Live<'a> {
+    /// Its processes.
+    pub processes: &'a mut Processes,
+    /// Its nodes.
+    pub nodes: &'a mut Nodes,
+    /// What clients have appended.
+    pub tally: &'a Tally,
+}
+
+impl Live<'_> {
+    fn partitions_seen_by(&self, node: NodeId) -> Result<Vec<PartitionView>, WireError> {
+        let address = self.nodes.plan(node).map(|p| p.address.to_string()).unwrap_or_default();
+        let deadline = Deadline::in_ms(ROLES_MS_MAX);
+        let mut connection = Connection::open(&address, CLIENT, deadline)?;
+        let view = connection.metadata(Some(&[TOPIC]), deadline)?;
+        Ok(view.topics.into_iter().filter(|t| t.name == TOPIC).flat_map(|t| t.partitions).collect())
+    }
+}
+
+impl Cluster for Live<'_> {
+    fn now(&self) -> Nanos {
+        clock::now()
+    }
+
+    fn nodes(&self) -> Vec<NodeId> {
+        self.nodes.brokers()
+    }
+
+    fn state(&self, node: NodeId) -> NodeState {
+        self.nodes.state(node)
+    }
+
+    fn kill(&mut self, node: NodeId) -> Result<Reaped, Refusal> {
+        self.nodes.kill(node, self.processes)
+    }
+
+    fn pause(&mut self, node: NodeId) -> Result<(), Refusal> {
+        self.nodes.pause(node, self.processes)
+    }
+
+    fn resume(&mut self, node: NodeId) -> Result<(), Refusal> {
+        self.nodes.resume(node, self.processes)
+    }
+
+    fn start(&mut self, node: NodeId) -> Result<Life, Refusal> {
+        self.nodes.start(node, self.processes)
+    }
+
+    /// Every running broker is asked; of several answers about a partition the one of the latest reign counts.
+    fn roles(&mut self) -> Vec<LogRoles> {
+        let running = |node: &NodeId| matches!(self.nodes.state(*node), NodeState::Running(_));
+        let asked: Vec<NodeId> = self.nodes.brokers().into_iter().filter(running).collect();
+        let mut latest: BTreeMap<i32, PartitionView> = BTreeMap::new();
+        for view in asked.into_iter().filter_map(|node| self.partitions_seen_by(node).ok()).flatten() {
+            let known = latest.get(&view.partition);
+            if known.is_none_or(|k| (view.epoch, view.leader.is_some()) > (k.epoch, k.leader.is_some())) {
+                latest.insert(view.partition, view);
+            }
+        }
+        latest.into_values().map(roles_of).collect()
+    }
+
+    fn appends(&self, log: LogId) -> Appends {
+        self.tally.appends(log)
+    }
+
+    fn probe(&mut self, node: NodeId, timeout_ms: u64) -> Probe {
+        let Some(plan) = self.nodes.plan(node) else { return Probe::Refused };
+        let deadline = Deadline::in_ms(timeout_ms);
+        match Connection::open(&plan.address.to_string(), CLIENT, deadline) {
+            Ok(_) => Probe::Answered,
+            Err(WireError::Timeout { .. }) => Probe::TimedOut,
+            Err(_) => Probe::Refused,
+        }
+    }
+
+    fn process_state(&self, node: NodeId) -> Option<char> {
+        self.nodes.process_state(node)
+    }
+}
+
+fn roles_of(view: PartitionView) -> LogRoles {
+    let leader = view.leader.map(|leader| (leader, view.epoch));
+    LogRoles { log: LogId(view.partition.unsigned_abs()), leader, replicas: view.replicas, isr: view.in_sync }
+}

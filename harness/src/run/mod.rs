@@ -1,0 +1,162 @@
+//! One run, from a scenario to a judged folder. One thread owns it: it starts, waits, breaks, heals, drains and collects;
+//! everything it waits for has a deadline.
+//!
+//! **Invariants:** the guard is started before there is another thread; the manifest is written before anything starts;
+//! whatever goes wrong afterwards, the folder stays and the error names it.
+
+mod bring_up;
+mod break_it;
+mod clients;
+mod collect;
+mod interrupt;
+mod live;
+mod nodes;
+mod processes;
+mod tally;
+
+pub use break_it::plan;
+pub use bring_up::{Cluster, bring_up};
+pub use interrupt::{Interrupt, Wish};
+pub use processes::Processes;
+
+use crate::commands::Failure;
+use crate::judging::{self, Judged};
+use crate::scenario::{Keeping, Scenario};
+use crate::{contract, systems, terminal};
+use clients::Clients;
+use history::{Names, Nanos, NodeId};
+use results::manifest::{Argv, Began, Machine, Manifest, Properties, Seed};
+use results::wall::Wall;
+use results::{Exit, RunFolder, json};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Instant;
+use workloads::clock;
+
+/// What is to be run, and how it is shown.
+pub struct Job {
+    /// What is run.
+    pub scenario: Scenario,
+    /// Where results go.
+    pub keeping: Keeping,
+    /// The command that repeats it; from the program's arguments if absent.
+    pub repeat: Option<Vec<String>>,
+    /// No progress.
+    pub quiet: bool,
+}
+
+impl Job {
+    /// One line of progress.
+    pub fn tell(&self, line: &str) {
+        if !self.quiet {
+            terminal::progress(line);
+        }
+    }
+}
+
+/// Runs and judges.
+pub fn execute(job: &Job) -> Result<Judged, Failure> {
+    let began = Instant::now();
+    let mut processes = Processes::start().map_err(Failure::internal)?;
+    let interrupt = Interrupt::listen().map_err(Failure::internal)?;
+    let (folder, mut manifest) = open_folder(job)?;
+    job.tell(&format!("seed {}   folder {}", manifest.seed, folder.path().display()));
+    let end = go_through(job, &mut processes, &interrupt, &folder, &mut manifest);
+    processes.shutdown().map_err(Failure::internal)?;
+    json::write(&judging::end_file(&folder), &end?).map_err(Failure::internal)?;
+    collect::gather(&folder).map_err(|e| kept(&folder, Failure::internal(e)))?;
+    let judged = judging::judge(&folder)?;
+    judged.write()?;
+    collect::tidy(&folder, job.keeping.data || judged.exit == Exit::Violation);
+    folder.enter_index(&judged.verdict.index_line(&folder)).map_err(Failure::internal)?;
+    job.tell(&format!("judged after {:.1} s", began.elapsed().as_secs_f64()));
+    Ok(judged)
+}
+
+/// How a run ended; a run whose controller was killed has none.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct End {
+    /// When the last process had ended.
+    pub at: Nanos,
+    /// The user's wish, if it ended by that.
+    pub interrupted: Option<Wish>,
+    /// Nodes that could not be made to run again.
+    pub unhealed: Option<String>,
+    /// Nodes that ended without being asked to.
+    pub surprises: Vec<String>,
+}
+
+/// Everything between the first process and the last. Errors keep the folder and say so.
+fn go_through(
+    job: &Job,
+    processes: &mut Processes,
+    interrupt: &Interrupt,
+    folder: &RunFolder,
+    manifest: &mut Manifest,
+) -> Result<End, Failure> {
+    let mut cluster = bring_up(&job.scenario, &folder.brokers(), processes).map_err(|f| kept(folder, f))?;
+    job.tell(&format!("cluster of {} brokers answers after {:.2} s", cluster.nodes.brokers().len(), cluster.took.as_secs_f64()));
+    let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest, processes)?;
+    clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
+    manifest.names.epoch = clock::now();
+    manifest.write(folder).map_err(Failure::internal)?;
+    let broken = break_it::break_it(job, processes, interrupt, &mut cluster, &mut clients, folder)?;
+    clients.stop(processes);
+    let drained = collect::drain(&mut cluster, &clients, folder, manifest.names.run)?;
+    cluster.nodes.notice(processes);
+    let surprises = cluster.nodes.surprises().iter().map(|s| surprise(folder, s)).collect();
+    cluster.nodes.stop_all(processes, collect::STOP_DEADLINE);
+    let complete = drained.is_complete();
+    job.tell(&format!("drained {} logs, {}", drained.logs.len(), if complete { "complete" } else { "incomplete" }));
+    Ok(End { at: clock::now(), interrupted: interrupt.heard(), unhealed: broken.unhealed, surprises })
+}
+
+fn surprise(folder: &RunFolder, surprise: &nodes::Surprise) -> String {
+    let tail = bring_up::last_lines(&folder.broker_output(surprise.node));
+    format!("node {} ended by itself ({:?}){tail}", surprise.node.0, surprise.ended)
+}
+
+fn kept(folder: &RunFolder, failure: Failure) -> Failure {
+    let help = format!("\n  help: everything is kept in {}", folder.path().display());
+    Failure { text: failure.text + &help, ..failure }
+}
+
+fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
+    let scenario = &job.scenario;
+    let wall = Wall(clock::wall());
+    let folder = RunFolder::create(&job.keeping.out, &scenario.name, wall, scenario.seed).map_err(Failure::unreadable)?;
+    let system = systems::of(&scenario.system);
+    let mut versions = BTreeMap::from([("stormglass".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+    versions.insert("librdkafka".into(), workloads::librdkafka_version());
+    versions.insert(system.name().into(), system.version());
+    let roles = crate::settings::Owner::ALL.into_iter();
+    let properties = roles.map(|o| (o.name().to_owned(), Properties::from_iter(scenario.settings.values(o)))).collect();
+    let nodes = (1..=i32::from(scenario.cluster.brokers)).map(NodeId).collect();
+    let manifest = Manifest {
+        stormglass: results::manifest::FORMAT,
+        scenario: scenario.name.clone(),
+        system: system.name().into(),
+        seed: Seed(scenario.seed),
+        argv: Argv::from_iter(job.repeat.clone().unwrap_or_else(|| repeat(scenario.seed))),
+        versions,
+        machine: Machine::here(),
+        began: Began { wall, mono: clock::now() },
+        names: Names { run: rand::random(), nodes, ..Names::default() },
+        properties,
+        contract: contract::derive(&scenario.settings),
+        promises: contract::promises(&scenario.settings),
+    };
+    json::write(&judging::scenario_file(&folder), scenario).map_err(Failure::internal)?;
+    manifest.write(&folder).map_err(Failure::internal)?;
+    Ok((folder, manifest))
+}
+
+/// The arguments of this program, and the seed if it was not among them.
+fn repeat(seed: u64) -> Vec<String> {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    if !args.iter().any(|arg| arg == "--seed" || arg.starts_with("--seed=")) {
+        args.extend(["--seed".into(), format!("{seed:x}")]);
+    }
+    args.insert(0, "stormglass".into());
+    args
+}

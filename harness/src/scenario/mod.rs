@@ -1,0 +1,160 @@
+//! Everything needed to do a run again, as meant: valid, complete, the seed filled in. Nothing stringly typed goes further.
+
+pub mod preset;
+
+use crate::settings::{Origin, Owner, Settings};
+use nemesis::Mix;
+use nemesis::plan::Planned;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Scenario {
+    /// As in the run folder's path.
+    pub name: String,
+    /// Every choice is drawn from it.
+    pub seed: u64,
+    /// What is tested.
+    pub system: SystemChoice,
+    /// Its shape.
+    pub cluster: ClusterShape,
+    /// What clients do.
+    pub load: Load,
+    /// What breaks it.
+    pub faults: Faults,
+    /// Settings of every role with their origins.
+    pub settings: Settings,
+    /// The planted bug, by name.
+    pub plant: Option<String>,
+    /// What the run must have reached to be green.
+    pub floors: Floors,
+}
+
+/// The system under test.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SystemChoice {
+    /// The broker inside this program.
+    Embedded,
+}
+
+/// Nodes and replicas.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClusterShape {
+    /// Brokers.
+    pub brokers: u16,
+    /// Dedicated controllers: 1 or 3.
+    pub controllers: u16,
+    /// Replicas of each partition.
+    pub replication: u16,
+    /// Partitions of the topic.
+    pub partitions: u16,
+    /// First of the ports to use; any free ones if absent.
+    pub base_port: Option<u16>,
+}
+
+/// The load.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Load {
+    /// How long.
+    #[serde(with = "millis")]
+    pub time: Duration,
+    /// Records a second over all producers, open loop; 0: as fast as acknowledgements come.
+    pub rate_per_s: u64,
+    /// Payload size.
+    pub record_bytes: usize,
+}
+
+/// Which faults.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Faults {
+    /// Drawn from the seed by weight; the mix may be empty.
+    Drawn(Mix),
+    /// Written down.
+    Scripted(Vec<Planned>),
+}
+
+/// What a run must have reached to be green.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Floors {
+    /// Effective and exposed episodes.
+    pub exposed_episodes_min: u32,
+}
+
+/// The topic every built-in workload uses.
+pub const TOPIC: &str = "stormglass";
+
+impl Scenario {
+    /// Completes settings that follow from others. Returns what it changed, in words.
+    pub fn settle(&mut self) -> Vec<String> {
+        let idempotence = self.settings.get(Owner::Producer, "enable.idempotence").cloned();
+        let implied = idempotence.is_some_and(|s| s.value == "true" && s.origin == Origin::Preset);
+        if !(self.settings.acks_are_weak() && implied) {
+            return Vec::new();
+        }
+        let by = self.settings.cite(Owner::Producer, "acks");
+        let note = format!("enable.idempotence is off: it needs acks=all, and the run has {by}");
+        self.settings.set(Owner::Producer, "enable.idempotence", "false", Origin::Implied(by));
+        vec![note]
+    }
+}
+
+/// Where a run is put and what is kept of it.
+#[derive(Clone, Debug)]
+pub struct Keeping {
+    /// Folder of all runs.
+    pub out: PathBuf,
+    /// Keep brokers' data folders whatever the verdict.
+    pub data: bool,
+}
+
+mod millis {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::Duration;
+
+    pub fn serialize<S: Serializer>(time: &Duration, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_u64(time.as_millis() as u64)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+        u64::deserialize(d).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(settings: Settings) -> Scenario {
+        Scenario {
+            name: "queue".into(),
+            seed: 1,
+            system: SystemChoice::Embedded,
+            cluster: preset::CLUSTER,
+            load: preset::LOAD,
+            faults: Faults::Drawn(Mix::none()),
+            settings,
+            plant: None,
+            floors: preset::FLOORS,
+        }
+    }
+
+    #[test]
+    fn weak_acks_turn_the_presets_idempotence_off_and_say_so() {
+        let mut s = scenario(preset::durable());
+        s.settings.set(Owner::Producer, "acks", "1", Origin::Flag);
+        assert_eq!(s.settle().len(), 1);
+        assert_eq!(s.settings.get(Owner::Producer, "enable.idempotence").unwrap().value, "false");
+    }
+
+    #[test]
+    fn idempotence_that_was_asked_for_is_left_to_the_clients_own_refusal() {
+        let mut s = scenario(preset::durable());
+        s.settings.set(Owner::Producer, "acks", "1", Origin::Flag);
+        s.settings.set(Owner::Producer, "enable.idempotence", "true", Origin::Flag);
+        assert!(s.settle().is_empty());
+    }
+}

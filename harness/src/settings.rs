@@ -1,0 +1,216 @@
+//! The settings of a run by role, each with where it came from, so that a contract can name the line it rests on.
+//!
+//! Precedence: `-X` flag over file over preset. Deliberately not here: which names exist (each role's owner knows).
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Whose setting.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owner {
+    /// Every broker and controller.
+    Broker,
+    /// The topic under load.
+    Topic,
+    /// Every producer.
+    Producer,
+    /// Every consumer.
+    Consumer,
+}
+
+impl Owner {
+    /// All of them.
+    pub const ALL: [Owner; 4] = [Owner::Broker, Owner::Topic, Owner::Producer, Owner::Consumer];
+
+    /// As written before the colon of `-X`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Owner::Broker => "broker",
+            Owner::Topic => "topic",
+            Owner::Producer => "producer",
+            Owner::Consumer => "consumer",
+        }
+    }
+}
+
+impl FromStr for Owner {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Owner, String> {
+        let found = Owner::ALL.into_iter().find(|o| o.name() == text);
+        found.ok_or_else(|| crate::suggest::unknown("role", text, Owner::ALL.iter().map(|o| o.name()), None))
+    }
+}
+
+/// Where a value came from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The durable preset.
+    Preset,
+    /// A scenario of the catalogue.
+    Scenario(String),
+    /// A `.properties` file of the user's.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// `-X` on the command line.
+    Flag,
+    /// Follows from another setting, cited.
+    Implied(String),
+}
+
+/// A value and its origin.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Setting {
+    /// The value.
+    pub value: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// `-X role:name=value`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Override {
+    /// Whose.
+    pub owner: Owner,
+    /// Which.
+    pub name: String,
+    /// What.
+    pub value: String,
+}
+
+impl FromStr for Override {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Override, String> {
+        let malformed = || format!("`{text}` is not a setting; write ROLE:NAME=VALUE, e.g. producer:acks=1");
+        let (owner, rest) = text.split_once(':').ok_or_else(malformed)?;
+        let (name, value) = rest.split_once('=').ok_or_else(malformed)?;
+        let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+        if name.is_empty() {
+            return Err(malformed());
+        }
+        Ok(Override { owner: owner.trim().parse()?, name, value })
+    }
+}
+
+/// Settings of every role.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Settings {
+    roles: BTreeMap<Owner, BTreeMap<String, Setting>>,
+}
+
+impl Settings {
+    /// Sets a value; a later call wins.
+    pub fn set(&mut self, owner: Owner, name: &str, value: &str, origin: Origin) {
+        let setting = Setting { value: value.to_owned(), origin };
+        self.roles.entry(owner).or_default().insert(name.to_owned(), setting);
+    }
+
+    /// Forgets a value.
+    pub fn remove(&mut self, owner: Owner, name: &str) {
+        if let Some(role) = self.roles.get_mut(&owner) {
+            role.remove(name);
+        }
+    }
+
+    /// Reads a `.properties` file into a role. Errors name file and line.
+    pub fn read_file(&mut self, owner: Owner, path: &Path) -> Result<(), String> {
+        let file = std::fs::File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        for line in java_properties::PropertiesIter::new(file).by_ref() {
+            let line = line.map_err(|e| format!("{}: {e}", path.display()))?;
+            let number = line.line_number();
+            if let java_properties::LineContent::KVPair(name, value) = line.consume_content() {
+                self.set(owner, &name, &value, Origin::File { path: path.to_owned(), line: number });
+            }
+        }
+        Ok(())
+    }
+
+    /// A role's setting.
+    pub fn get(&self, owner: Owner, name: &str) -> Option<&Setting> {
+        self.roles.get(&owner)?.get(name)
+    }
+
+    /// True if a producer takes the word of fewer than all in-sync replicas.
+    pub fn acks_are_weak(&self) -> bool {
+        self.get(Owner::Producer, "acks").is_some_and(|acks| !matches!(acks.value.as_str(), "all" | "-1"))
+    }
+
+    /// All settings of a role.
+    pub fn of(&self, owner: Owner) -> impl Iterator<Item = (&String, &Setting)> {
+        self.roles.get(&owner).into_iter().flatten()
+    }
+
+    /// Name to value of a role.
+    pub fn values(&self, owner: Owner) -> BTreeMap<String, String> {
+        self.of(owner).map(|(name, setting)| (name.clone(), setting.value.clone())).collect()
+    }
+
+    /// `acks=1 (-X producer:acks=1)`, `min.insync.replicas=1 (server.properties:31)`.
+    pub fn cite(&self, owner: Owner, name: &str) -> String {
+        match self.get(owner, name) {
+            Some(Setting { value, origin }) => format!("{name}={value} ({})", Cited { owner, name, value, origin }),
+            None => format!("{name} is not set for the {}", owner.name()),
+        }
+    }
+}
+
+struct Cited<'a> {
+    owner: Owner,
+    name: &'a str,
+    value: &'a str,
+    origin: &'a Origin,
+}
+
+impl fmt::Display for Cited<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.origin {
+            Origin::Preset => f.write_str("the durable preset"),
+            Origin::Scenario(id) => write!(f, "scenario {id}"),
+            Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Origin::Implied(by) => write!(f, "follows from {by}"),
+            Origin::Flag => write!(f, "-X {}:{}={}", self.owner.name(), self.name, self.value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn an_override_names_role_property_and_value() {
+        let expected = Override { owner: Owner::Producer, name: "acks".into(), value: "1".into() };
+        assert_eq!("producer:acks=1".parse(), Ok(expected));
+        assert_eq!("broker:a.b=x=y".parse::<Override>().map(|o| o.value), Ok("x=y".into()));
+    }
+
+    #[test]
+    fn a_mistyped_role_is_answered_with_the_nearest() {
+        let error = "prodcer:acks=1".parse::<Override>().unwrap_err();
+        assert!(error.contains("did you mean `producer`"), "{error}");
+        assert!(["acks=1", "producer:acks", "producer:=1"].iter().all(|bad| bad.parse::<Override>().is_err()));
+    }
+
+    #[test]
+    fn a_file_is_cited_by_line_and_a_flag_by_itself() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "# ours\nmin.insync.replicas=1").unwrap();
+        let mut settings = Settings::default();
+        settings.read_file(Owner::Topic, file.path()).unwrap();
+        settings.set(Owner::Producer, "acks", "1", Origin::Flag);
+        let cited = settings.cite(Owner::Topic, "min.insync.replicas");
+        assert_eq!(cited, format!("min.insync.replicas=1 ({}:2)", file.path().display()));
+        assert_eq!(settings.cite(Owner::Producer, "acks"), "acks=1 (-X producer:acks=1)");
+    }
+}
