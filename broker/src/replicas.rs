@@ -170,14 +170,12 @@ impl Replicas {
         self.storage.checkpoint(known.collect())
     }
 
-    /// Syncs and closes every replica; true if all of them could be closed in order.
+    /// Syncs and closes every replica, and notes it; true if all of them could be closed in order.
     pub fn close(&self) -> bool {
         let topics = std::mem::take(&mut *self.topics.write().unwrap_or_else(PoisonError::into_inner));
         let partitions = topics.into_values().flat_map(|topic| topic.partitions.into_values());
-        partitions.fold(true, |clean, partition| {
-            let closed = Arc::into_inner(partition).is_some_and(|partition| partition.close().is_ok());
-            clean && closed
-        })
+        let closed: Option<BTreeMap<TopicPartition, Checkpoints>> = partitions.map(close_one).collect();
+        closed.is_some_and(|closed| self.storage.checkpoint(closed).is_ok())
     }
 
     /// The log folder.
@@ -197,8 +195,8 @@ fn open_log(
     config: &LogConfig,
     events: &Events,
 ) -> Result<Log, LogError> {
-    let (recovery_point, log_start) = (known.recovery_point, known.log_start);
-    let opening = Opening { stop, recovery_point, log_start, now_ms: clock::wall_ms() };
+    let Checkpoints { high_watermark, recovery_point, log_start } = known;
+    let opening = Opening { stop, recovery_point, log_start, high_watermark, now_ms: clock::wall_ms() };
     let (log, recovery) = Log::open(&storage.folder(id), config.clone(), opening)?;
     if let Some(cut) = recovery.cut {
         events.emit(Event::RecoveryCut {
@@ -210,4 +208,13 @@ fn open_log(
         });
     }
     Ok(log)
+}
+
+/// Closes a replica nobody else holds; what is to be known of it afterwards.
+fn close_one(partition: Arc<Partition>) -> Option<(TopicPartition, Checkpoints)> {
+    let partition = Arc::into_inner(partition)?;
+    let (id, end) = (partition.id().clone(), partition.end_offset());
+    let (high_watermark, _, log_start) = partition.checkpoint();
+    partition.close().ok()?;
+    Some((id, Checkpoints { high_watermark, recovery_point: end, log_start }))
 }

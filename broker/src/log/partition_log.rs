@@ -66,6 +66,8 @@ pub struct Log {
     /// Offsets of the producer snapshots on disk.
     pub(super) snapshots: BTreeSet<Offset>,
     pub(super) recovery_point: Offset,
+    /// The last one heard of; here only to know which transactions are final.
+    pub(super) high_watermark: Offset,
     pub(super) flushed_ms: i64,
     /// Counts truncations: a sync begun before one proves nothing about what was written after it.
     pub(super) truncations: u64,
@@ -190,7 +192,7 @@ impl Log {
             self.write_epochs()?;
         }
         self.drop_snapshots_above(end)?;
-        self.load_producers(end, end)
+        self.load_producers(end)
     }
 
     /// Removes everything; the log starts and ends at `offset`.
@@ -213,6 +215,7 @@ impl Log {
 
     /// Takes note of the high watermark: transactions decided below it no longer hold the last stable offset back.
     pub fn on_high_watermark(&mut self, high_watermark: Offset) {
+        self.high_watermark = high_watermark;
         self.producers.on_high_watermark(high_watermark);
     }
 
@@ -270,11 +273,13 @@ impl Log {
         }
     }
 
-    /// Rebuilds the producers as of the end of the log: from the newest snapshot not above `snapshot_max`, and the
-    /// batches since. Transactions aborted from `index_from` on are indexed anew on the way.
-    pub(super) fn load_producers(&mut self, snapshot_max: Offset, index_from: Offset) -> Result<(), LogError> {
+    /// Rebuilds the producers as of the end of the log, from a snapshot and the batches since. Transactions aborted
+    /// from `known_until` on are indexed anew on the way; a snapshot above it is of no use, and neither is one above
+    /// the high watermark, because it does not tell the transactions decided below it.
+    pub(super) fn load_producers(&mut self, known_until: Offset) -> Result<(), LogError> {
         let mut from = self.start;
         self.producers = Producers::default();
+        let snapshot_max = known_until.min(self.high_watermark);
         while let Some(at) = self.snapshots.range(..=snapshot_max).next_back().copied() {
             if let Some(known) = self.read_snapshot(at)? {
                 self.producers = Producers::new(known);
@@ -285,10 +290,11 @@ impl Log {
         }
         let (producers, remembered_max) = (&mut self.producers, self.config.dedup_batches);
         for segment in self.segments.iter_mut().filter(|segment| segment.end() > from) {
-            replay(segment, from, index_from, |id, header, marker| {
+            replay(segment, from, known_until, |id, header, marker| {
                 producers.learn(id, header, marker, remembered_max)
             })?;
         }
+        self.producers.on_high_watermark(self.high_watermark);
         Ok(())
     }
 
@@ -320,7 +326,16 @@ impl Log {
         above.iter().try_for_each(|at| remove_if_there(&file_path(self.dir(), *at, "snapshot")))
     }
 
-    /// Removes snapshots at or below `offset`, below which there is no segment any more.
+    /// Removes the snapshots of earlier clean stops: all but the newest and those where a segment begins.
+    pub(super) fn drop_stray_snapshots(&mut self) -> Result<(), LogError> {
+        let mut keep: BTreeSet<Offset> = self.segments.iter().map(Segment::base).collect();
+        keep.extend(self.snapshots.last());
+        let stray: Vec<Offset> = self.snapshots.difference(&keep).copied().collect();
+        self.snapshots.retain(|at| keep.contains(at));
+        stray.iter().try_for_each(|at| remove_if_there(&file_path(self.dir(), *at, "snapshot")))
+    }
+
+    /// Removes snapshots below `offset`, below which there is no segment any more.
     pub(super) fn drop_snapshots_below(&mut self, offset: Offset) -> Result<(), LogError> {
         let keep = self.snapshots.split_off(&offset);
         let below = std::mem::replace(&mut self.snapshots, keep);

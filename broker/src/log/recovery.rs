@@ -30,6 +30,8 @@ pub struct Opening {
     pub recovery_point: Offset,
     /// Records below have been deleted; `Offset(0)` if nothing is known.
     pub log_start: Offset,
+    /// Records below are replicated; `Offset(0)` if nothing is known. Transactions decided above it are not yet final.
+    pub high_watermark: Offset,
     /// The clock, milliseconds since 1970.
     pub now_ms: i64,
 }
@@ -131,8 +133,7 @@ impl Log {
     /// Opens the log in `dir`, which is created if it is not there.
     ///
     /// After a clean stop everything is trusted that fits together. After an unclean one every segment that reaches
-    /// above the recovery point is validated batch by batch, cut at the first bad one, and indexed anew. The caller
-    /// tells the log the high watermark next ([`Log::on_high_watermark`]).
+    /// above the recovery point is validated batch by batch, cut at the first bad one, and indexed anew.
     ///
     /// # Errors
     /// [`LogError`] if the disk fails; damage is never an error, it is cut, rebuilt or reported.
@@ -145,6 +146,7 @@ impl Log {
         let mut log = Log {
             start: opening.log_start.max(segments.first_base()),
             recovery_point: opening.recovery_point,
+            high_watermark: opening.high_watermark,
             config,
             segments,
             epochs: EpochCache::default(),
@@ -174,10 +176,11 @@ impl Log {
         let trusted = opening.stop == Stop::Clean && recovery.cut.is_none() && rescanned_from.is_none();
         self.recovery_point = if trusted { end } else { opening.recovery_point.min(end) };
         recovery.findings.extend(self.load_epochs()?);
-        let snapshot_max = rescanned_from.unwrap_or(end).min(end);
-        self.drop_snapshots_above(snapshot_max)?;
-        self.load_producers(snapshot_max, rescanned_from.unwrap_or(end))?;
+        let known_until = rescanned_from.unwrap_or(end).min(end);
+        self.drop_snapshots_above(known_until)?;
+        self.load_producers(known_until)?;
         self.producers.expire(opening.now_ms, self.config.producer_id_expiration_ms);
+        self.drop_stray_snapshots()?;
         self.segments.seal_closed()?;
         Ok(recovery)
     }

@@ -1,7 +1,6 @@
 //! Append, read, truncate, close and open, against a model that is a list of batches.
 
 use super::*;
-use tempfile::tempdir;
 
 fn small() -> LogConfig {
     LogConfig { segment_bytes: 1000, index_interval_bytes: 200, ..LogConfig::default() }
@@ -9,7 +8,7 @@ fn small() -> LogConfig {
 
 #[test]
 fn what_was_appended_is_read_back_across_segments_and_a_kill() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     let (mut log, _) = open(dir.path(), &small());
     for n in 0..100 {
         let appended = lead(&mut log, 3, &Spec::plain(1 + n % 4)).unwrap();

@@ -1,9 +1,16 @@
 //! Tests of the log as a whole. What is pure is tested beside it.
 
+mod append;
+mod batch;
 mod batches;
+mod checkpoint;
+mod epochs;
+mod keeping;
 mod lifecycle;
 mod model;
+mod producers;
 mod recovery;
+mod transactions;
 
 use super::{AppendError, Appended, LeaderEpoch, Log, LogConfig, Offset, Opening, Origin, Recovery, Stop};
 use batches::Spec;
@@ -17,7 +24,8 @@ fn open(dir: &Path, config: &LogConfig) -> (Log, Recovery) {
 }
 
 fn open_as(dir: &Path, config: &LogConfig, stop: Stop, recovery_point: Offset) -> (Log, Recovery) {
-    let opening = Opening { stop, recovery_point, log_start: Offset(0), now_ms: NOW_MS };
+    let high_watermark = Offset(i64::MAX);
+    let opening = Opening { stop, recovery_point, log_start: Offset(0), high_watermark, now_ms: NOW_MS };
     Log::open(dir, config.clone(), opening).unwrap()
 }
 
@@ -35,4 +43,9 @@ fn read_all(log: &Log, from: Offset) -> Vec<u8> {
         at = last.unwrap().header.next_offset();
         all.extend_from_slice(&bytes);
     }
+}
+
+/// A folder in memory where there is one: these tests are about bytes, and syncing them to a disk takes all the time.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }

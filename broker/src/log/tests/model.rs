@@ -4,7 +4,6 @@
 use super::super::batch::Batches;
 use super::*;
 use proptest::prelude::*;
-use tempfile::tempdir;
 
 /// A step in the life of a log. Places are in per cent of the log, so that they make sense in any.
 #[derive(Clone, Debug)]
@@ -103,7 +102,7 @@ impl Pair {
             retention_bytes: Some(2500),
             ..LogConfig::default()
         };
-        let dir = tempdir().unwrap();
+        let dir = folder();
         let log = Some(open(dir.path(), &config).0);
         Pair { dir, config, log, model: Model::default() }
     }
@@ -195,7 +194,7 @@ impl Pair {
         } else {
             Stop::Unclean
         };
-        let opening = Opening { stop, recovery_point, log_start, now_ms: NOW_MS };
+        let opening = Opening { stop, recovery_point, log_start, high_watermark: recovery_point, now_ms: NOW_MS };
         let (log, recovery) = Log::open(self.dir.path(), self.config.clone(), opening).unwrap();
         assert_eq!((recovery.cut, recovery.findings), (None, vec![]));
         assert_eq!(recovery.scanned_segments == 0, clean);
@@ -238,7 +237,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_log_is_a_list_of_batches_whatever_happens(steps in prop::collection::vec(step(), 1..40)) {

@@ -6,7 +6,7 @@ use super::*;
 use proptest::prelude::*;
 use std::fs;
 use std::path::PathBuf;
-use tempfile::{TempDir, tempdir};
+use tempfile::TempDir;
 
 fn small() -> LogConfig {
     LogConfig { segment_bytes: 600, index_interval_bytes: 100, ..LogConfig::default() }
@@ -27,7 +27,7 @@ fn written(dir: &TempDir, count: i32) -> Log {
 }
 
 fn copy(from: &TempDir) -> TempDir {
-    let to = tempdir().unwrap();
+    let to = folder();
     for entry in fs::read_dir(from.path()).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), to.path().join(entry.file_name())).unwrap();
@@ -44,7 +44,7 @@ fn segment_bases(dir: &TempDir) -> Vec<i64> {
 
 #[test]
 fn a_tail_torn_at_any_byte_is_cut_back_to_the_last_whole_batch() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     drop(written(&dir, 5));
     let whole = fs::read(file(&dir, 0, "log")).unwrap();
     let size = whole.len() / 5;
@@ -70,7 +70,7 @@ fn a_tail_torn_at_any_byte_is_cut_back_to_the_last_whole_batch() {
 
 #[test]
 fn a_byte_changed_anywhere_cuts_there_if_the_checksum_covers_it_and_is_never_a_panic() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     drop(written(&dir, 5));
     let whole = fs::read(file(&dir, 0, "log")).unwrap();
     let size = whole.len() / 5;
@@ -91,7 +91,7 @@ fn a_byte_changed_anywhere_cuts_there_if_the_checksum_covers_it_and_is_never_a_p
 
 #[test]
 fn what_follows_a_cut_goes_and_what_precedes_it_stays() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     drop(written(&dir, 30));
     let bases = segment_bases(&dir);
     let second = file(&dir, bases[1], "log");
@@ -108,7 +108,7 @@ fn what_follows_a_cut_goes_and_what_precedes_it_stays() {
 
 #[test]
 fn damage_below_the_recovery_point_is_left_in_place_and_reads_are_refused() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     let mut log = written(&dir, 30);
     log.flush(NOW_MS).unwrap();
     let (recovery_point, end) = (log.recovery_point(), log.end_offset());
@@ -131,7 +131,7 @@ fn damage_below_the_recovery_point_is_left_in_place_and_reads_are_refused() {
 
 #[test]
 fn an_index_that_is_lost_torn_blank_or_wrong_is_rebuilt() {
-    let origin = tempdir().unwrap();
+    let origin = folder();
     written(&origin, 30).close().unwrap();
     let bases = segment_bases(&origin);
     let index = fs::read(file(&origin, bases[1], "index")).unwrap();
@@ -170,7 +170,7 @@ fn an_index_that_is_lost_torn_blank_or_wrong_is_rebuilt() {
 
 #[test]
 fn a_wrong_entry_inside_an_index_costs_time_and_not_the_answer() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     let log = written(&dir, 30);
     let expected: Vec<_> = (0..30).map(|at| log.read(Offset(at), 1, Offset(30), true).unwrap()).collect();
     log.close().unwrap();
@@ -190,7 +190,7 @@ fn a_wrong_entry_inside_an_index_costs_time_and_not_the_answer() {
 
 #[test]
 fn a_clean_stop_is_not_believed_against_a_torn_tail() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     written(&dir, 30).close().unwrap();
     let last = *segment_bases(&dir).last().unwrap();
     let bytes = fs::read(file(&dir, last, "log")).unwrap();
@@ -202,7 +202,7 @@ fn a_clean_stop_is_not_believed_against_a_torn_tail() {
 
 #[test]
 fn a_lost_segment_is_reported_and_passed_over() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     written(&dir, 30).close().unwrap();
     let bases = segment_bases(&dir);
     fs::remove_file(file(&dir, bases[1], "log")).unwrap();
@@ -215,7 +215,7 @@ fn a_lost_segment_is_reported_and_passed_over() {
 
 #[test]
 fn epochs_are_read_off_the_batches_if_the_checkpoint_is_lost_or_contradicts_them() {
-    let origin = tempdir().unwrap();
+    let origin = folder();
     let log = written(&origin, 30);
     let epochs = log.epochs().to_vec();
     assert_eq!(epochs, [(LeaderEpoch(0), Offset(0)), (LeaderEpoch(1), Offset(10)), (LeaderEpoch(2), Offset(20))]);
@@ -245,9 +245,15 @@ fn epochs_are_read_off_the_batches_if_the_checkpoint_is_lost_or_contradicts_them
 
 #[test]
 fn a_log_that_ends_below_its_start_begins_anew_there() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     drop(written(&dir, 5));
-    let opening = Opening { stop: Stop::Unclean, recovery_point: Offset(0), log_start: Offset(40), now_ms: NOW_MS };
+    let opening = Opening {
+        stop: Stop::Unclean,
+        recovery_point: Offset(0),
+        log_start: Offset(40),
+        high_watermark: Offset(0),
+        now_ms: NOW_MS,
+    };
     let (log, recovery) = Log::open(dir.path(), small(), opening).unwrap();
     assert_eq!(recovery.findings, [Finding::Restarted { end: Offset(5), start: Offset(40) }]);
     assert_eq!((log.start_offset(), log.end_offset()), (Offset(40), Offset(40)));
@@ -255,7 +261,7 @@ fn a_log_that_ends_below_its_start_begins_anew_there() {
 
 #[test]
 fn a_snapshot_that_is_torn_is_not_needed() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     let log = written(&dir, 30);
     let known = log.producer(super::super::ProducerId(7)).copied().unwrap();
     log.close().unwrap();
@@ -275,7 +281,7 @@ fn a_snapshot_that_is_torn_is_not_needed() {
 
 #[test]
 fn names_that_are_not_ours_are_left_alone() {
-    let dir = tempdir().unwrap();
+    let dir = folder();
     written(&dir, 3).close().unwrap();
     for name in ["1.log", "0000000000000000000x.log", "99999999999999999999.log", "partition.metadata", "x.log.deleted"]
     {
@@ -291,7 +297,7 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_in_any_file_open_as_some_log_that_can_be_used(
@@ -299,7 +305,7 @@ proptest! {
         clean in any::<bool>(),
         recovery_point in 0..40_i64,
     ) {
-        let dir = tempdir().unwrap();
+        let dir = folder();
         drop(written(&dir, 20));
         for (n, kind, bytes) in files {
             let base = segment_bases(&dir).get(n as usize).copied().unwrap_or(n * 7);
