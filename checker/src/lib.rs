@@ -14,6 +14,7 @@ pub mod claim;
 pub mod claims;
 pub mod contract;
 mod group;
+mod hash;
 pub mod judge;
 pub mod log;
 pub mod notation;
@@ -21,6 +22,7 @@ pub mod search;
 mod shards;
 pub mod source;
 pub mod synth;
+pub mod txn;
 pub mod zones;
 
 pub use anomaly::{Anomaly, AnomalyKind, OpRef};

@@ -24,13 +24,13 @@ pub enum Kind {
     LogStart = 6,
     /// The leader epoch told by a broker. `offset`: the answer.
     Epoch = 7,
-    /// A group's position stored. `offset`: the next offset to read; `detail`: group and generation.
+    /// A group's position stored. `offset`: the next offset to read; `detail`: group and generation, [`Op::with_group`].
     Commit = 8,
-    /// A group's stored position read back. `offset`: the answer, −1 none.
+    /// A group's stored position read back. `offset`: the answer, −1 none; `detail` as for a commit.
     Committed = 9,
-    /// The process was given the log to read. `detail`: generation.
+    /// The process was given the log to read. `detail` as for a commit; `offset`: where it starts, −1 not known.
     Assign = 10,
-    /// The log was taken from the process.
+    /// The log was taken from the process. `detail` as for a commit.
     Revoke = 11,
     /// A transaction was begun. `detail`: its number within the process.
     TxnBegin = 12,
@@ -60,11 +60,13 @@ impl Kind {
     ];
 
     /// The kind of a journal or column code, if it is one.
+    #[inline]
     pub fn from_code(code: u8) -> Option<Kind> {
         Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
     }
 
     /// True for the kinds whose `detail` is a range of records.
+    #[inline]
     pub fn reads_records(self) -> bool {
         matches!(self, Kind::Poll | Kind::Fetch)
     }
@@ -85,8 +87,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// The outcome of a journal or column code, if it is one.
+    #[inline]
     pub fn from_code(code: u8) -> Option<Outcome> {
-        [Outcome::Ok, Outcome::Fail, Outcome::Unknown].into_iter().find(|o| *o as u8 == code)
+        match code {
+            1 => Some(Outcome::Ok),
+            2 => Some(Outcome::Fail),
+            3 => Some(Outcome::Unknown),
+            _ => None,
+        }
     }
 }
 
@@ -125,12 +133,14 @@ impl Op {
     pub const RECORDS_MAX: usize = (1 << RANGE_COUNT_BITS) - 1;
 
     /// An operation of `process` on `log`, invoked at `invoked`, whose reply has not come.
+    #[inline]
     pub fn invoke(kind: Kind, process: ProcessId, log: LogId, invoked: Nanos) -> Op {
         let tag = process.0 & Self::PROCESS_MAX | (kind as u32) << PROCESS_BITS | (Outcome::Unknown as u32) << 29;
         Op { invoked, returned: Nanos::NEVER, offset: Offset::UNKNOWN, detail: 0, log, tag }
     }
 
     /// The same with its reply.
+    #[inline]
     pub fn complete(mut self, outcome: Outcome, returned: Nanos, offset: Offset) -> Op {
         self.tag = self.tag & ((1 << 29) - 1) | (outcome as u32) << 29;
         self.returned = returned;
@@ -139,37 +149,59 @@ impl Op {
     }
 
     /// The same with its `detail`.
+    #[inline]
     pub fn with_detail(mut self, detail: u64) -> Op {
         self.detail = detail;
         self
     }
 
+    /// The same with its group and generation; generation 0 is not known, e.g. of a process that reads by itself.
+    pub fn with_group(self, group: u32, generation: u32) -> Op {
+        self.with_detail(u64::from(group) << 32 | u64::from(generation))
+    }
+
     /// The same with the records `[start, start + count)` of the history's table.
+    #[inline]
     pub fn with_records(self, start: usize, count: usize) -> Op {
         self.with_detail((start as u64) << RANGE_COUNT_BITS | count.min(Self::RECORDS_MAX) as u64)
     }
 
     /// Who did it.
+    #[inline]
     pub fn process(&self) -> ProcessId {
         ProcessId(self.tag & Self::PROCESS_MAX)
     }
 
     /// What it did.
+    #[inline]
     pub fn kind(&self) -> Kind {
         Kind::from_code((self.tag >> PROCESS_BITS & 0x7F) as u8).unwrap_or(Kind::Epoch)
     }
 
     /// What is known of its effect.
+    #[inline]
     pub fn outcome(&self) -> Outcome {
         Outcome::from_code((self.tag >> 29) as u8).unwrap_or(Outcome::Unknown)
     }
 
     /// What an append appended.
+    #[inline]
     pub fn value(&self) -> Value {
         Value(self.detail)
     }
 
+    /// The group of a commit, a position read back, an assignment or a revocation.
+    pub fn group(&self) -> u32 {
+        (self.detail >> 32) as u32
+    }
+
+    /// The generation that goes with [`Op::group`].
+    pub fn generation(&self) -> u32 {
+        self.detail as u32
+    }
+
     /// Where the records of a read lie in the history's table; empty for every other kind.
+    #[inline]
     pub fn records(&self) -> std::ops::Range<usize> {
         if !self.kind().reads_records() {
             return 0..0;
@@ -195,6 +227,7 @@ mod tests {
             assert_eq!((op.kind(), op.process(), op.outcome()), (kind, ProcessId(Op::PROCESS_MAX), Outcome::Unknown));
             let op = op.complete(Outcome::Fail, Nanos(2), Offset(3)).with_records(1 << 39, 5);
             assert_eq!((op.kind(), op.outcome(), op.process().0), (kind, Outcome::Fail, Op::PROCESS_MAX));
+            assert_eq!((op.with_group(7, 9).group(), op.with_group(7, 9).generation()), (7, 9));
             assert_eq!(op.records().len(), if kind.reads_records() { 5 } else { 0 });
         }
     }

@@ -4,8 +4,8 @@
 //! operation is *live* at the events from its arrival (the first return not before its call) to its own. *Optional* ones
 //! have no reply; pure ones among them say nothing and are left out.
 
-use super::index::Map;
 use super::model::{Model, Operation};
+use crate::hash::Map;
 
 /// No class, label or rank.
 pub(super) const NONE: u32 = u32::MAX;

@@ -3,9 +3,10 @@
 //! A transition is looked up in a table if there are few classes, remembered in a map if states are costly to make, and
 //! computed anew otherwise.
 
-use super::index::{Index, Map, hash_of};
+use super::index::Index;
 use super::model::Model;
 use super::plan::{Class, NONE};
+use crate::hash::{Map, hash_of};
 
 const CLASSES_IN_TABLE_MAX: usize = 256;
 const UNKNOWN: u32 = u32::MAX;

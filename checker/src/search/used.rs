@@ -3,7 +3,8 @@
 //! A set is a sorted list of classes, one entry a use: equal operations are interchangeable, so how many of a class were
 //! used is all there is to know. The empty set is 0.
 
-use super::index::{Index, Map, hash_of};
+use super::index::Index;
+use crate::hash::{Map, hash_of};
 
 /// Sets by number.
 pub(super) struct UsedSets {

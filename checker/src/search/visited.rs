@@ -2,9 +2,10 @@
 //!
 //! A configuration is needed unless one equal but for the optional operations it used has used no others.
 
-use super::index::{Index, hash_of};
+use super::index::Index;
 use super::plan::NONE;
 use super::used::UsedSets;
+use crate::hash::hash_of;
 
 /// Which live operations have been placed, by slot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
