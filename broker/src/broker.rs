@@ -38,17 +38,19 @@ pub struct Broker {
     pub producer_ids: ProducerIds,
     /// Told of a failure that ends the node.
     pub halt: Halt,
+    /// The newest image that the replicas follow.
+    pub applied: watch::Sender<Arc<ClusterImage>>,
 }
 
 impl Broker {
-    /// The newest image this broker has.
+    /// The newest image that the replicas here follow: what clients are told is true here already.
     pub fn image(&self) -> Arc<ClusterImage> {
-        self.context.image.borrow().clone()
+        self.applied.borrow().clone()
     }
 
-    /// Waits for images.
+    /// Waits for such images.
     pub fn images(&self) -> watch::Receiver<Arc<ClusterImage>> {
-        self.context.image.clone()
+        self.applied.subscribe()
     }
 
     /// The replica kept here, or why there is none.
@@ -59,7 +61,7 @@ impl Broker {
         if let Some(partition) = self.replicas.find(topic, index) {
             return Ok(partition);
         }
-        match self.context.image.borrow().partition(topic, index) {
+        match self.applied.borrow().partition(topic, index) {
             Some(_) => Err(ResponseError::NotLeaderOrFollower),
             None => Err(ResponseError::UnknownTopicOrPartition),
         }
@@ -67,12 +69,12 @@ impl Broker {
 
     /// The name of a topic by its id.
     pub fn topic_name(&self, id: TopicId) -> Option<String> {
-        self.context.image.borrow().topic_by_id(id).map(|(name, _)| name.to_owned())
+        self.applied.borrow().topic_by_id(id).map(|(name, _)| name.to_owned())
     }
 
     /// Who leads a partition now, for clients that were told the wrong one (KIP-951).
     pub fn leader_of(&self, topic: &str, index: i32) -> Option<(NodeId, LeaderEpoch)> {
-        let image = self.context.image.borrow();
+        let image = self.applied.borrow();
         let partition = image.partition(topic, index)?;
         Some((partition.leader?, partition.leader_epoch))
     }

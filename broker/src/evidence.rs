@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicPartition};
+use crate::metadata::event::{EventSink, MetadataEvent};
 
 /// One kind of happening. `event` in the line names the variant in kebab-case.
 #[derive(Clone, Debug, Serialize)]
@@ -138,12 +139,12 @@ pub enum Event {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line<'a, E> {
     monotonic_ns: u64,
     wall_ns: u64,
     node: NodeId,
     #[serde(flatten)]
-    event: &'a Event,
+    event: &'a E,
 }
 
 /// Where events go. Cheap to clone.
@@ -170,9 +171,12 @@ impl Events {
 
     /// Writes one event. A failing events file is not a reason to stop serving, so its error is dropped.
     pub fn emit(&self, event: Event) {
+        self.write(&event);
+    }
+
+    fn write(&self, event: &impl Serialize) {
         let Some(file) = &self.file else { return };
-        let line =
-            Line { monotonic_ns: clock::monotonic_ns(), wall_ns: clock::wall_ns(), node: self.node, event: &event };
+        let line = Line { monotonic_ns: clock::monotonic_ns(), wall_ns: clock::wall_ns(), node: self.node, event };
         let mut text = serde_json::to_vec(&line).unwrap_or_default();
         text.push(b'\n');
         let _ = (&**file).write_all(&text);
@@ -181,6 +185,12 @@ impl Events {
     /// A remark for people.
     pub fn note(&self, text: impl Into<String>) {
         self.emit(Event::Note { text: text.into() });
+    }
+}
+
+impl EventSink for Events {
+    fn event(&self, event: &MetadataEvent) {
+        self.write(event);
     }
 }
 

@@ -9,6 +9,7 @@
 //! order. The mark of a clean stop is written last, and only if every log was closed in order.
 
 mod broker_role;
+mod controller_role;
 mod tasks;
 
 use std::path::Path;
@@ -21,7 +22,6 @@ use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::evidence::{Event, Events};
 use crate::halt::Halt;
-use crate::ids::NodeId;
 use crate::storage::StorageError;
 pub use broker_role::BrokerRole;
 
@@ -52,7 +52,7 @@ pub enum NodeError {
     Controller(#[from] crate::metadata::ControllerError),
     /// The controller role could not start.
     #[error("controller: {0}")]
-    ControllerRole(String),
+    ControllerRole(#[from] crate::controller::ControllerFailure),
 }
 
 /// How a node ended.
@@ -100,18 +100,24 @@ pub fn run(properties: &Path) -> Result<i32, NodeError> {
 
 async fn live(config: Config, events: Events) -> Result<End, NodeError> {
     let began_ns = clock::monotonic_ns();
-    let (halt, node) = (Halt::default(), config.node);
+    let halt = Halt::default();
     let mut stop = Signals::new()?;
     announce(&config, &events);
-    let controller = start_controller(&config, &events).await?;
+    let controller =
+        if config.roles.controller() { Some(controller_role::start(&config, &events).await?) } else { None };
     let broker =
         if config.roles.broker() { Some(BrokerRole::start(config, events.clone(), halt.clone()).await?) } else { None };
-    let end = until_the_end(broker.as_ref(), &events, &halt, &mut stop, began_ns).await?;
+    let end = tokio::select! {
+        end = until_the_end(broker.as_ref(), &events, &halt, &mut stop, began_ns) => end?,
+        reason = controller_role::ended(controller.as_ref()) => End::Halted(reason),
+    };
     events.emit(Event::Stopping { reason: format!("{end:?}") });
     if let Some(broker) = broker {
         broker.stop(&end).await;
     }
-    stop_controller(node, controller).await;
+    if let Some(controller) = controller {
+        controller.shutdown().await;
+    }
     Ok(end)
 }
 
@@ -165,9 +171,3 @@ impl Signals {
         }
     }
 }
-
-async fn start_controller(_config: &Config, _events: &Events) -> Result<Option<()>, NodeError> {
-    Ok(None)
-}
-
-async fn stop_controller(_node: NodeId, _controller: Option<()>) {}

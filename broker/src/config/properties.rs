@@ -100,6 +100,12 @@ pub const TABLE: &[Property] = &[
     ),
     node("controller.quorum.request.timeout.ms", Int(1), "2000", "Longest wait for one answer of a controller."),
     node(
+        "eligible.leader.replicas.enable",
+        Bool,
+        "true",
+        "Whether replicas that left the ISR below its minimum may still lead (KIP-966).",
+    ),
+    node(
         "replica.lag.time.max.ms",
         Long(1),
         "30000",

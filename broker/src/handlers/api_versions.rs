@@ -12,7 +12,13 @@ use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use super::TABLE;
 use crate::broker::Broker;
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::Text;
+use crate::server::shape::{Shape, since};
 
+/// The body of a request.
+pub const SHAPE: Shape = Shape { flexible_since: 3, fields: &[since(3, Text), since(3, Text)] };
+
+/// Answers a call.
 pub fn handle(_: &Arc<Broker>, mut call: Call) -> Reply {
     match call.decode::<ApiVersionsRequest>() {
         Ok(_) => call.ready::<ApiVersionsRequest>(&response(0)),

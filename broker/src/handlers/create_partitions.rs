@@ -10,7 +10,20 @@ use crate::broker::Broker;
 use crate::ids::NodeId;
 use crate::metadata::rpc::{CreatePartitions, MorePartitions};
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::{List, Structs, Text};
+use crate::server::shape::{BYTE, INT, Shape, always};
 
+/// The body of a request.
+pub const SHAPE: Shape = Shape {
+    flexible_since: 2,
+    fields: &[
+        always(Structs(&[always(Text), always(INT), always(Structs(&[always(List(&INT))]))])),
+        always(INT),
+        always(BYTE),
+    ],
+};
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<CreatePartitionsRequest>() {
         Ok(request) => request,

@@ -16,9 +16,22 @@ use crate::ids::NodeId;
 use crate::metadata::rpc::{CreateTopics, CreatedTopic, NewTopic, Placement};
 use crate::metadata::{Configs, ControllerError};
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::{List, Structs, Text};
+use crate::server::shape::{BYTE, Field, INT, SHORT, Shape, always};
 
 type Answer = Result<CreatedTopic, ControllerError>;
 
+const TOPIC: &[Field] = &[
+    always(Text),
+    always(INT),
+    always(SHORT),
+    always(Structs(&[always(INT), always(List(&INT))])),
+    always(Structs(&[always(Text), always(Text)])),
+];
+/// The body of a request.
+pub const SHAPE: Shape = Shape { flexible_since: 5, fields: &[always(Structs(TOPIC)), always(INT), always(BYTE)] };
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<CreateTopicsRequest>() {
         Ok(request) => request,

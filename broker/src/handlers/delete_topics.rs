@@ -12,9 +12,18 @@ use crate::broker::Broker;
 use crate::metadata::rpc::{DeleteTopics, DeletedTopic, TopicRef};
 use crate::metadata::{ControllerError, TopicId};
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::{List, Structs, Text};
+use crate::server::shape::{INT, Shape, UUID, always, since, until};
 
 const BY_ID_SINCE: i16 = 6;
 
+/// The body of a request.
+pub const SHAPE: Shape = Shape {
+    flexible_since: 4,
+    fields: &[since(6, Structs(&[always(Text), always(UUID)])), until(5, List(&Text)), always(INT)],
+};
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<DeleteTopicsRequest>() {
         Ok(request) => request,

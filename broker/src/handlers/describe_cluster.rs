@@ -9,9 +9,14 @@ use kafka_protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
 use super::wire;
 use crate::broker::Broker;
 use crate::server::call::{Call, Reply};
+use crate::server::shape::{BYTE, Shape, always, since};
 
 const BROKERS: i8 = 1;
 
+/// The body of a request.
+pub const SHAPE: Shape = Shape { flexible_since: 0, fields: &[always(BYTE), since(1, BYTE)] };
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<DescribeClusterRequest>() {
         Ok(request) => request,

@@ -14,6 +14,8 @@ use crate::config::properties::{self, Kind, Property};
 use crate::config::topic::{self, Source};
 use crate::metadata::Configs;
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::{List, Structs, Text};
+use crate::server::shape::{BYTE, Shape, always, since};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -23,6 +25,13 @@ struct Detail {
     documentation: bool,
 }
 
+/// The body of a request.
+pub const SHAPE: Shape = Shape {
+    flexible_since: 4,
+    fields: &[always(Structs(&[always(BYTE), always(Text), always(List(&Text))])), since(1, BYTE), since(3, BYTE)],
+};
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<DescribeConfigsRequest>() {
         Ok(request) => request,

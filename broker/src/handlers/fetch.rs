@@ -23,6 +23,8 @@ use crate::metadata::TopicId;
 use crate::partition::watchers::{Interest, Watch};
 use crate::partition::{Fetched, Partition, PartitionError, ReadAt, Reader};
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::{List, Structs, Text};
+use crate::server::shape::{BYTE, Field, INT, LONG, Shape, UUID, always, since, until};
 
 const TOPIC_IDS_SINCE: i16 = 13;
 const REPLICA_STATE_SINCE: i16 = 15;
@@ -56,6 +58,26 @@ struct Look {
     urgent: bool,
 }
 
+const TOPIC: &[Field] = &[until(12, Text), since(13, UUID), always(Structs(PARTITION))];
+const PARTITION: &[Field] = &[always(INT), since(9, INT), always(LONG), since(12, INT), since(5, LONG), always(INT)];
+/// The body of a request.
+pub const SHAPE: Shape = Shape {
+    flexible_since: 12,
+    fields: &[
+        until(14, INT),
+        always(INT),
+        always(INT),
+        always(INT),
+        always(BYTE),
+        since(7, INT),
+        since(7, INT),
+        always(Structs(TOPIC)),
+        since(7, Structs(&[until(12, Text), since(13, UUID), always(List(&INT))])),
+        since(11, Text),
+    ],
+};
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<FetchRequest>() {
         Ok(request) => request,

@@ -9,9 +9,15 @@ use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use super::wire;
 use crate::broker::Broker;
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::{List, Text};
+use crate::server::shape::{BYTE, Shape, since, until};
 
 const MANY_SINCE: i16 = 4;
 
+/// The body of a request.
+pub const SHAPE: Shape = Shape { flexible_since: 3, fields: &[until(3, Text), since(1, BYTE), since(4, List(&Text))] };
+
+/// Answers a call.
 pub fn handle(_: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<FindCoordinatorRequest>() {
         Ok(request) => request,

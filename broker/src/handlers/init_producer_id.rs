@@ -10,7 +10,14 @@ use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, Pr
 
 use crate::broker::Broker;
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::Text;
+use crate::server::shape::{INT, LONG, SHORT, Shape, always, since};
 
+/// The body of a request.
+pub const SHAPE: Shape =
+    Shape { flexible_since: 2, fields: &[always(Text), always(INT), since(3, LONG), since(3, SHORT)] };
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<InitProducerIdRequest>() {
         Ok(request) => request,

@@ -11,7 +11,19 @@ use super::wire;
 use crate::broker::Broker;
 use crate::ids::LeaderEpoch;
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::{Structs, Text};
+use crate::server::shape::{INT, Shape, always, since};
 
+/// The body of a request.
+pub const SHAPE: Shape = Shape {
+    flexible_since: 4,
+    fields: &[
+        since(3, INT),
+        always(Structs(&[always(Text), always(Structs(&[always(INT), since(2, INT), always(INT)]))])),
+    ],
+};
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<OffsetForLeaderEpochRequest>() {
         Ok(request) => request,

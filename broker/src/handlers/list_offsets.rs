@@ -13,9 +13,23 @@ use super::wire;
 use crate::broker::Broker;
 use crate::partition::{FoundOffset, Target};
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::{Structs, Text};
+use crate::server::shape::{BYTE, INT, LONG, Shape, always, since};
 
+const LEADER_EPOCH_SINCE: i16 = 4;
 const OFFSET_NOT_AVAILABLE_SINCE: i16 = 5;
 
+/// The body of a request.
+pub const SHAPE: Shape = Shape {
+    flexible_since: 6,
+    fields: &[
+        always(INT),
+        since(2, BYTE),
+        always(Structs(&[always(Text), always(Structs(&[always(INT), since(4, INT), always(LONG)]))])),
+    ],
+};
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<ListOffsetsRequest>() {
         Ok(request) => request,
@@ -67,7 +81,7 @@ fn answer(index: i32, found: Result<Option<FoundOffset>, ResponseError>, version
         Ok(Some(found)) => answer
             .with_timestamp(found.timestamp_ms)
             .with_offset(found.offset.0)
-            .with_leader_epoch(wire::epoch_number(found.epoch)),
+            .with_leader_epoch(wire::epoch_number(found.epoch.filter(|_| version >= LEADER_EPOCH_SINCE))),
         Ok(None) => nothing,
         Err(ResponseError::OffsetNotAvailable) if version < OFFSET_NOT_AVAILABLE_SINCE => {
             nothing.with_error_code(ResponseError::LeaderNotAvailable.code())

@@ -16,6 +16,8 @@ use crate::broker::Broker;
 use crate::metadata::rpc::{CreateTopics, NewTopic};
 use crate::metadata::{ClusterImage, PartitionImage, TopicId, TopicImage};
 use crate::server::call::{Call, Reply};
+use crate::server::shape::Layout::{Structs, Text};
+use crate::server::shape::{BYTE, Shape, UUID, always, between, since};
 
 const INTERNAL: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
 
@@ -29,6 +31,13 @@ enum Named {
     Id(TopicId),
 }
 
+/// The body of a request.
+pub const SHAPE: Shape = Shape {
+    flexible_since: 9,
+    fields: &[always(Structs(&[since(10, UUID), always(Text)])), since(4, BYTE), between(8, 10, BYTE), since(8, BYTE)],
+};
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let request = match call.decode::<MetadataRequest>() {
         Ok(request) => request,

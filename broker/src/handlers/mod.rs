@@ -4,7 +4,7 @@
 //! connection's requests (an append) happens before the handler returns; whatever waits is a future, polled when every
 //! earlier answer is out. Records are never decoded here.
 //!
-//! To add an API: a file beside this one, and a row in `TABLE`.
+//! To add an API: a file beside this one with its `SHAPE` and `handle`, and a row in `TABLE`.
 
 mod api_versions;
 mod create_partitions;
@@ -28,6 +28,7 @@ use kafka_protocol::messages::ApiKey;
 
 use crate::broker::Broker;
 use crate::server::call::{Call, CallError, Reply};
+use crate::server::shape::Shape;
 
 type Handler = fn(&Arc<Broker>, Call) -> Reply;
 
@@ -36,30 +37,31 @@ struct Api {
     key: ApiKey,
     offered: (i16, i16),
     answered: (i16, i16),
+    shape: &'static Shape,
     handler: Handler,
 }
 
-const fn api(key: ApiKey, min: i16, max: i16, handler: Handler) -> Api {
-    Api { key, offered: (min, max), answered: (min, max), handler }
+const fn api(key: ApiKey, (min, max): (i16, i16), shape: &'static Shape, handler: Handler) -> Api {
+    Api { key, offered: (min, max), answered: (min, max), shape, handler }
 }
 
 /// What is offered is what Kafka 4.1 offers at the low end (KIP-896). Produce 0 to 2 are offered and refused, because
 /// librdkafka before 2.11.1 takes their absence for a lack of features (KAFKA-18659). Fetch 13 to 17, with topic ids and
 /// broker epochs, are answered to followers and not offered to clients.
 const TABLE: &[Api] = &[
-    api(ApiKey::Produce, 0, 11, produce::handle),
-    Api { answered: (4, 17), ..api(ApiKey::Fetch, 4, 12, fetch::handle) },
-    api(ApiKey::ListOffsets, 1, 9, list_offsets::handle),
-    api(ApiKey::Metadata, 0, 12, metadata::handle),
-    api(ApiKey::FindCoordinator, 0, 4, find_coordinator::handle),
-    api(ApiKey::ApiVersions, 0, 4, api_versions::handle),
-    api(ApiKey::CreateTopics, 2, 7, create_topics::handle),
-    api(ApiKey::DeleteTopics, 1, 6, delete_topics::handle),
-    api(ApiKey::InitProducerId, 0, 4, init_producer_id::handle),
-    api(ApiKey::OffsetForLeaderEpoch, 2, 4, leader_epoch::handle),
-    api(ApiKey::DescribeConfigs, 1, 4, describe_configs::handle),
-    api(ApiKey::CreatePartitions, 0, 3, create_partitions::handle),
-    api(ApiKey::DescribeCluster, 0, 1, describe_cluster::handle),
+    api(ApiKey::Produce, (0, 11), &produce::SHAPE, produce::handle),
+    Api { answered: (4, 17), ..api(ApiKey::Fetch, (4, 12), &fetch::SHAPE, fetch::handle) },
+    api(ApiKey::ListOffsets, (1, 9), &list_offsets::SHAPE, list_offsets::handle),
+    api(ApiKey::Metadata, (0, 12), &metadata::SHAPE, metadata::handle),
+    api(ApiKey::FindCoordinator, (0, 4), &find_coordinator::SHAPE, find_coordinator::handle),
+    api(ApiKey::ApiVersions, (0, 4), &api_versions::SHAPE, api_versions::handle),
+    api(ApiKey::CreateTopics, (2, 7), &create_topics::SHAPE, create_topics::handle),
+    api(ApiKey::DeleteTopics, (1, 6), &delete_topics::SHAPE, delete_topics::handle),
+    api(ApiKey::InitProducerId, (0, 4), &init_producer_id::SHAPE, init_producer_id::handle),
+    api(ApiKey::OffsetForLeaderEpoch, (2, 4), &leader_epoch::SHAPE, leader_epoch::handle),
+    api(ApiKey::DescribeConfigs, (1, 4), &describe_configs::SHAPE, describe_configs::handle),
+    api(ApiKey::CreatePartitions, (0, 3), &create_partitions::SHAPE, create_partitions::handle),
+    api(ApiKey::DescribeCluster, (0, 1), &describe_cluster::SHAPE, describe_cluster::handle),
 ];
 
 /// Hands a call to whoever answers it.
@@ -68,7 +70,12 @@ pub fn dispatch(broker: &Arc<Broker>, call: Call) -> Reply {
         return Reply::Close(CallError::UnknownApi(call.api as i16));
     };
     if (api.answered.0..=api.answered.1).contains(&call.version) {
-        (api.handler)(broker, call)
+        let refused = call.api == ApiKey::Produce && call.version < produce::OLDEST_DECODED;
+        if refused || api.shape.fits(&call.body, call.version) {
+            (api.handler)(broker, call)
+        } else {
+            Reply::Close(CallError::Malformed(format!("body of {:?} {}", call.api, call.version)))
+        }
     } else if call.api == ApiKey::ApiVersions {
         api_versions::unsupported(&call)
     } else {

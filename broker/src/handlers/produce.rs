@@ -23,8 +23,11 @@ use crate::log::Origin;
 use crate::partition::watchers::Interest;
 use crate::partition::{Accepted, Commit, Partition};
 use crate::server::call::{Call, CallError, Reply};
+use crate::server::shape::Layout::{Blob, Structs, Text};
+use crate::server::shape::{Field, INT, SHORT, Shape, always};
 
-const OLDEST_DECODED: i16 = 3;
+/// Older versions are offered and refused.
+pub const OLDEST_DECODED: i16 = 3;
 
 /// What a producer asks to be told.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,12 @@ enum Outcome {
     Done(Accepted),
 }
 
+const TOPIC: &[Field] = &[always(Text), always(Structs(&[always(INT), always(Blob)]))];
+/// The body of a request.
+pub const SHAPE: Shape =
+    Shape { flexible_since: 9, fields: &[always(Text), always(SHORT), always(INT), always(Structs(TOPIC))] };
+
+/// Answers a call.
 pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     if call.version < OLDEST_DECODED {
         return produce_old::handle(&call);

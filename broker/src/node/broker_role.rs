@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{End, NodeError, tasks};
@@ -13,7 +14,7 @@ use crate::evidence::{Event, Events};
 use crate::halt::Halt;
 use crate::ids::BrokerEpoch;
 use crate::lease::Lease;
-use crate::metadata::{ClientConfig, ControllerClient, Incarnation, Standing};
+use crate::metadata::{Applies, ClientConfig, ControllerClient, Incarnation, Standing};
 use crate::partition::Context;
 use crate::producer_ids::ProducerIds;
 use crate::replicas::{Recovered, Replicas};
@@ -58,8 +59,10 @@ impl BrokerRole {
         let (isr, carrier) = isr::channel();
         let cluster_id = config.cluster_id.clone();
         let producer_ids = ProducerIds::default();
+        let applied = watch::Sender::default();
         let broker =
-            Arc::new(Broker { config, cluster_id, events, controller, replicas, context, isr, producer_ids, halt });
+            Broker { config, cluster_id, events, controller, replicas, context, isr, producer_ids, halt, applied };
+        let broker = Arc::new(broker);
         let fetchers = Arc::new(Fetchers::new(fetch_setting(&broker)));
         let mut tasks = JoinSet::new();
         for (listener, socket) in sockets.into_iter().enumerate() {
@@ -124,9 +127,9 @@ impl BrokerRole {
         drop((fetchers, tasks));
         let closing = tokio::task::spawn_blocking(move || {
             let replicas = broker.replicas.clone();
-            let (events, checkpointed) = (broker.events.clone(), replicas.checkpoint().is_ok());
+            let events = broker.events.clone();
             drop(broker);
-            let clean = checkpointed && replicas.close() && replicas.storage().left_clean(epoch).is_ok();
+            let clean = replicas.close() && replicas.storage().left_clean(epoch).is_ok();
             if !clean {
                 events.note("the stop was not clean: the logs will be recovered");
             }
@@ -165,6 +168,7 @@ fn client_config(config: &Config, address: &Address, previous_epoch: Option<Brok
         heartbeat_interval: config.heartbeat_interval,
         attempt_timeout: timeout.min(config.session_timeout / 3),
         request_timeout: timeout,
+        applies: Applies::WhenTold,
     }
 }
 
@@ -180,7 +184,7 @@ fn fetch_setting(broker: &Broker) -> replication::Setting {
         me: broker.config.node,
         replica: broker.config.replica.clone(),
         answer_bytes_max: broker.config.limits.request_bytes_max,
-        image: broker.images(),
+        image: broker.context.image.clone(),
         standing: broker.controller.standing(),
         events: broker.events.clone(),
         halt: broker.halt.clone(),

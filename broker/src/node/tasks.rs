@@ -27,13 +27,18 @@ pub fn spawn(tasks: &mut JoinSet<()>, broker: &Arc<Broker>, fetchers: &Arc<Fetch
 }
 
 async fn follow_image(broker: Arc<Broker>, fetchers: Arc<Fetchers>) {
-    let mut images = broker.images();
+    let mut images = broker.context.image.clone();
     loop {
         let image = images.borrow_and_update().clone();
         if image.version.0 > 0 {
             let applied = tokio::task::block_in_place(|| broker.replicas.apply(&image, &broker.config));
             match applied {
-                Ok(duties) => fetchers.assign(&duties),
+                Ok(duties) => {
+                    fetchers.assign(&duties);
+                    let version = image.version;
+                    broker.applied.send_replace(image);
+                    broker.controller.applied(version);
+                }
                 Err(error) => broker.halt.because(&error),
             }
         }

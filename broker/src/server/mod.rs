@@ -10,6 +10,7 @@ pub mod call;
 mod connection;
 pub mod frame;
 pub mod hurry;
+pub mod shape;
 
 use std::io;
 use std::sync::Arc;

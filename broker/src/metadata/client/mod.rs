@@ -58,6 +58,17 @@ pub struct ClientConfig {
     pub attempt_timeout: Duration,
     /// How long a request may take over all attempts: `controller.quorum.request.timeout.ms`.
     pub request_timeout: Duration,
+    /// When the broker acts upon a new image.
+    pub applies: Applies,
+}
+
+/// When a broker acts upon a new image: only then is it unfenced, or its heartbeat good for [`ControllerClient::heard_ns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applies {
+    /// As soon as [`ControllerClient::image`] has it.
+    OnReceipt,
+    /// When it says so: [`ControllerClient::applied`].
+    WhenTold,
 }
 
 /// What the controller makes of this broker.
@@ -93,6 +104,7 @@ pub struct ControllerClient {
     image: watch::Receiver<Arc<ClusterImage>>,
     standing: watch::Receiver<Standing>,
     wishes: Arc<watch::Sender<Wish>>,
+    applied: watch::Sender<Version>,
     heard_ns: Arc<AtomicU64>,
     _tasks: Arc<Tasks>,
 }
@@ -115,16 +127,19 @@ impl ControllerClient {
         let (standings, standing) = watch::channel(Standing::Registering);
         let (wishes, wish) = watch::channel(Wish::Run);
         let heard_ns = Arc::new(AtomicU64::new(0));
+        let applied = watch::Sender::new(Version(0));
         let session = session::Session {
             heard_ns: Arc::clone(&heard_ns),
             config: Arc::clone(&config),
             link: Arc::clone(&link),
-            image: image.clone(),
+            applied: applied.subscribe(),
             standing: standings,
             wish,
         };
-        let tasks = vec![tokio::spawn(session.run()), tokio::spawn(session::follow(Arc::clone(&link), images))];
-        Self { config, link, image, standing, wishes: Arc::new(wishes), heard_ns, _tasks: Arc::new(Tasks(tasks)) }
+        let told = (config.applies == Applies::OnReceipt).then(|| applied.clone());
+        let follow = session::follow(Arc::clone(&link), images, told);
+        let tasks = Arc::new(Tasks(vec![tokio::spawn(session.run()), tokio::spawn(follow)]));
+        Self { config, link, image, standing, wishes: Arc::new(wishes), applied, heard_ns, _tasks: tasks }
     }
 
     /// Whose client this is.
@@ -142,7 +157,13 @@ impl ControllerClient {
         self.standing.clone()
     }
 
-    /// When the last heartbeat was sent that was answered by "you are a full member": boot-time nanoseconds, 0 while there is none.
+    /// The broker acts upon the image of this version from now on ([`Applies::WhenTold`]).
+    pub fn applied(&self, version: Version) {
+        self.applied.send_replace(version);
+    }
+
+    /// When the last heartbeat was sent that was answered by "you are a full member, and know all that was taken from you": boot-time
+    /// nanoseconds, 0 while there is none.
     /// The controller fences this broker no sooner than a session timeout after it.
     pub fn heard_ns(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.heard_ns)

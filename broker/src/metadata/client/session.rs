@@ -30,7 +30,7 @@ const FOREVER: Duration = Duration::from_secs(3600);
 pub struct Session {
     pub config: Arc<ClientConfig>,
     pub link: Arc<Link>,
-    pub image: watch::Receiver<Arc<ClusterImage>>,
+    pub applied: watch::Receiver<Version>,
     pub standing: watch::Sender<Standing>,
     pub wish: watch::Receiver<Wish>,
     pub heard_ns: Arc<AtomicU64>,
@@ -77,7 +77,7 @@ impl Session {
     async fn keep(&mut self, epoch: BrokerEpoch) -> End {
         loop {
             let wish = *self.wish.borrow_and_update();
-            let applied = self.image.borrow_and_update().version;
+            let applied = *self.applied.borrow_and_update();
             let beat = Heartbeat { broker: self.config.broker, epoch, applied, wish };
             let sent_ns = clock::boot_ns();
             let answer = self.link.ask(beat, FOREVER).await;
@@ -94,30 +94,38 @@ impl Session {
     }
 
     fn note(&self, epoch: BrokerEpoch, answer: HeartbeatAnswer, sent_ns: u64) {
-        self.heard_ns.store(if answer.fenced { 0 } else { sent_ns }, Ordering::Release);
+        match (answer.fenced, answer.caught_up) {
+            (true, _) => self.heard_ns.store(0, Ordering::Release),
+            (false, true) => self.heard_ns.store(sent_ns, Ordering::Release),
+            (false, false) => {}
+        }
         let standing = if answer.fenced { Standing::Fenced(epoch) } else { Standing::Active(epoch) };
         self.standing.send_if_modified(|old| std::mem::replace(old, standing) != standing);
     }
 
-    /// Until the next heartbeat is due; at once when the wish changes, and when a fenced broker's image does.
+    /// Until the next heartbeat is due; at once when the wish changes, and when a fenced broker has applied something.
     async fn pause_until(&mut self, next: Instant) {
         let fenced = matches!(*self.standing.borrow(), Standing::Fenced(_));
         tokio::select! {
             () = sleep_until(next) => {}
             Ok(()) = self.wish.changed() => {}
-            Ok(()) = self.image.changed(), if fenced => {}
+            Ok(()) = self.applied.changed(), if fenced => {}
         }
     }
 }
 
-/// Follows the image for ever.
-pub async fn follow(link: Arc<Link>, images: watch::Sender<Arc<ClusterImage>>) {
+/// Follows the image for ever; says so to `told` each time.
+pub async fn follow(link: Arc<Link>, images: watch::Sender<Arc<ClusterImage>>, told: Option<watch::Sender<Version>>) {
     let mut from = Version(0);
     let each = POLL_WAIT * 2;
     let wait_ms_max = u64::try_from(POLL_WAIT.as_millis()).unwrap_or(u64::MAX);
     loop {
         match link.ask_patiently(FetchMetadata { from, wait_ms_max }, each, FOREVER).await {
-            Ok(update) => from = advance(&images, update),
+            Ok(update) => {
+                from = advance(&images, update);
+                let version = images.borrow().version;
+                told.iter().for_each(|told| drop(told.send_replace(version)));
+            }
             Err(_) => sleep_until(Instant::now() + Duration::from_millis(50)).await,
         }
     }

@@ -1,0 +1,172 @@
+//! A cluster of real processes: this test binary, started again as a node for each.
+//!
+//! Every test binary has a test named `node_process` that becomes a node when the variable says so; so nodes can be
+//! killed and stopped by real signals. Waiting is always for a condition, with a deadline.
+
+#![allow(dead_code, missing_docs, reason = "each test binary uses a part of it")]
+
+pub mod batch;
+pub mod wire;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+use wire::Wire;
+
+pub const NODE: &str = "STORMGLASS_TEST_NODE";
+pub const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Becomes a node if this process was started as one.
+pub fn become_a_node_if_asked() {
+    if let Some(properties) = std::env::var_os(NODE) {
+        std::process::exit(broker::main_from_properties(Path::new(&properties)));
+    }
+}
+
+/// Waits until `look` gives something.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let (deadline, (_never, pause)) = (Instant::now() + PATIENCE, mpsc::channel::<()>());
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "in vain waited for: {what}");
+        let _elapsed = pause.recv_timeout(LOOK);
+    }
+}
+
+/// One controller (node 100) and brokers 1 to n.
+pub struct Cluster {
+    folder: TempDir,
+    nodes: Vec<Node>,
+}
+
+pub struct Node {
+    pub id: i32,
+    pub port: u16,
+    properties: PathBuf,
+    process: Option<Child>,
+}
+
+impl Cluster {
+    /// Starts it and waits until every broker is ready.
+    pub fn start(brokers: i32, more: &str) -> Cluster {
+        let folder = tempfile::tempdir().unwrap();
+        let controller = free_port();
+        let mut nodes = vec![Node::new(folder.path(), 100, controller, controller, "process.roles=controller\n")];
+        for id in 1..=brokers {
+            let own = format!("process.roles=broker\n{more}");
+            nodes.push(Node::new(folder.path(), id, free_port(), controller, &own));
+        }
+        let mut cluster = Cluster { folder, nodes };
+        cluster.nodes.iter_mut().for_each(Node::start);
+        for id in 1..=brokers {
+            cluster.ready(id, 1);
+        }
+        cluster
+    }
+
+    pub fn node(&mut self, id: i32) -> &mut Node {
+        self.nodes.iter_mut().find(|node| node.id == id).unwrap()
+    }
+
+    pub fn wire(&self, id: i32) -> Wire {
+        Wire::to(self.nodes.iter().find(|node| node.id == id).unwrap().port)
+    }
+
+    pub fn events(&self, id: i32) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.folder.path().join(format!("n{id}/events.jsonl"))).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    pub fn count(&self, id: i32, event: &str) -> usize {
+        self.events(id).iter().filter(|line| line["event"] == event).count()
+    }
+
+    /// Waits until a broker has been ready so many times.
+    pub fn ready(&self, id: i32, times: usize) {
+        until(&format!("broker {id} ready"), || (self.count(id, "ready") >= times).then_some(()));
+    }
+
+    pub fn restart(&mut self, id: i32) {
+        let times = self.count(id, "ready") + 1;
+        self.node(id).start();
+        self.ready(id, times);
+    }
+
+    pub fn log(&self, id: i32, partition: &str) -> Vec<u8> {
+        let file = format!("n{id}/data/{partition}/00000000000000000000.log");
+        fs::read(self.folder.path().join(file)).unwrap_or_default()
+    }
+
+    pub fn folder_of(&self, id: i32, partition: &str) -> PathBuf {
+        self.folder.path().join(format!("n{id}/data/{partition}"))
+    }
+}
+
+impl Node {
+    fn new(folder: &Path, id: i32, port: u16, controller: u16, more: &str) -> Node {
+        let name = if id == 100 { "CONTROLLER" } else { "PLAINTEXT" };
+        let data = folder.join(format!("n{id}/data"));
+        let text = format!(
+            "node.id={id}\ncontroller.quorum.voters=100@127.0.0.1:{controller}\nlisteners={name}://127.0.0.1:{port}\n\
+             log.dirs={}\nbroker.session.timeout.ms=1500\nbroker.heartbeat.interval.ms=200\n\
+             replica.lag.time.max.ms=1500\nreplica.fetch.wait.max.ms=100\nmin.insync.replicas=2\n\
+             default.replication.factor=3\ncontroller.quorum.election.timeout.ms=500\n{more}",
+            data.display()
+        );
+        let properties = folder.join(format!("n{id}.properties"));
+        fs::write(&properties, text).unwrap();
+        Node { id, port, properties, process: None }
+    }
+
+    pub fn start(&mut self) {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["node_process", "--exact", "--nocapture"]).env(NODE, &self.properties).stdout(Stdio::null());
+        self.process = Some(command.spawn().unwrap());
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().unwrap();
+        kill(Pid::from_raw(process.id() as i32), signal).unwrap();
+    }
+
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _gone = process.kill();
+            let _status = process.wait();
+        }
+    }
+
+    /// Asks it to stop and gives its exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        self.signal(Signal::SIGTERM);
+        self.process.take().unwrap().wait().unwrap().code()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
