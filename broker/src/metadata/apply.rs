@@ -24,6 +24,7 @@ pub fn apply(image: &mut ClusterImage, record: &MetadataRecord) {
         MetadataRecord::FenceBroker { broker, epoch, .. } => {
             if let Some(broker) = image.brokers.get_mut(broker).filter(|broker| broker.epoch == *epoch) {
                 broker.fenced = true;
+                broker.must_apply = image.version;
             }
         }
         MetadataRecord::UnfenceBroker { broker, epoch } => {
@@ -74,7 +75,7 @@ fn register(image: &mut ClusterImage, new: &Registration) {
         port: new.port,
         rack: new.rack.clone(),
         fenced: true,
-        registered_at: image.version,
+        must_apply: image.version,
     };
     image.brokers.insert(new.broker, broker);
 }
@@ -82,8 +83,11 @@ fn register(image: &mut ClusterImage, new: &Registration) {
 fn change(image: &mut ClusterImage, topic: &str, partition: i32, state: &PartitionImage) {
     let partitions = image.topics.get_mut(topic).map(|topic| &mut topic.partitions);
     let slot = partitions.and_then(|partitions| partitions.get_mut(usize::try_from(partition).ok()?));
-    if let Some(slot) = slot {
-        slot.clone_from(state);
+    let Some(slot) = slot else { return };
+    let deposed = slot.leader.filter(|_| slot.leader_epoch != state.leader_epoch);
+    slot.clone_from(state);
+    if let Some(deposed) = deposed.and_then(|deposed| image.brokers.get_mut(&deposed)) {
+        deposed.must_apply = image.version;
     }
 }
 
@@ -100,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::metadata::{
-        ids::{BrokerEpoch, BrokerId, Incarnation, TopicId},
+        ids::{BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, TopicId, Version},
         record::FenceReason,
     };
 
@@ -151,6 +155,38 @@ mod tests {
         let delete = |id| MetadataRecord::DeleteTopic { name: "t".into(), id: TopicId(Uuid::from_u128(id)) };
         assert!(image_after(&[create(2), delete(1)]).topics.contains_key("t"));
         assert!(!image_after(&[create(2), delete(2)]).topics.contains_key("t"));
+    }
+
+    #[test]
+    fn a_deposed_leader_must_apply_its_deposition_and_a_confirmed_one_need_not() {
+        let state = |leader_epoch| PartitionImage {
+            leader: Some(BrokerId(1)),
+            leader_epoch: LeaderEpoch(leader_epoch),
+            ..PartitionImage::default()
+        };
+        let create = MetadataRecord::CreateTopic {
+            name: "t".into(),
+            id: TopicId::default(),
+            partitions: vec![state(0)],
+            configs: Configs::new(),
+        };
+        let change = |leader_epoch| MetadataRecord::PartitionChange {
+            topic: "t".into(),
+            partition: 0,
+            election: None,
+            state: state(leader_epoch),
+        };
+        let must_apply_after = |record: MetadataRecord| {
+            let mut image = image_after(&[registered(5), create.clone()]);
+            image.version = Version(9);
+            apply(&mut image, &record);
+            image.brokers[&BrokerId(1)].must_apply
+        };
+        assert_eq!(must_apply_after(change(0)), Version(0));
+        assert_eq!(must_apply_after(change(1)), Version(9));
+        let (broker, epoch) = (BrokerId(1), BrokerEpoch(5));
+        let fence = MetadataRecord::FenceBroker { broker, epoch, reason: FenceReason::SessionExpired };
+        assert_eq!(must_apply_after(fence), Version(9));
     }
 
     #[test]

@@ -59,8 +59,9 @@ pub struct BrokerImage {
     pub rack: Option<String>,
     /// Fenced brokers lead nothing and join no ISR.
     pub fenced: bool,
-    /// Version of the image that first held this registration; the broker is caught up once it has applied it.
-    pub registered_at: Version,
+    /// The last version that took something from the broker: its former life, its membership, a leadership. It is caught up once it has
+    /// applied this version, and only then is it unfenced or may it count on still leading what it leads.
+    pub must_apply: Version,
 }
 
 /// One topic.

@@ -24,7 +24,7 @@ pub mod rpc;
 pub mod stamp;
 pub mod wire;
 
-pub use client::{ClientConfig, ControllerClient, Standing};
+pub use client::{Applies, ClientConfig, ControllerClient, Standing};
 pub use error::ControllerError;
 pub use ids::{BrokerEpoch, BrokerId, ControllerId, Incarnation, LeaderEpoch, PartitionEpoch, TopicId, Version};
 pub use image::{BrokerImage, ClusterImage, Configs, PartitionImage, TopicImage};

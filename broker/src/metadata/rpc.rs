@@ -112,7 +112,7 @@ pub struct Heartbeat {
     pub broker: BrokerId,
     /// Which life of it.
     pub epoch: BrokerEpoch,
-    /// The version it follows.
+    /// The version it acts upon.
     pub applied: Version,
     /// What it wants to be.
     pub wish: Wish,
@@ -132,7 +132,7 @@ pub enum Wish {
 pub struct HeartbeatAnswer {
     /// Whether the broker is fenced after this heartbeat.
     pub fenced: bool,
-    /// Whether it has applied its own registration.
+    /// Whether it knows of everything that was taken from it ([`BrokerImage::must_apply`](super::image::BrokerImage::must_apply)).
     pub caught_up: bool,
     /// The controller's version.
     pub version: Version,

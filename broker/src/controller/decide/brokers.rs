@@ -4,7 +4,8 @@
 //!   every request with its epoch is refused. (Kafka makes it wait for the old session to end: DUPLICATE_BROKER_REGISTRATION.)
 //! - Unless it proves a clean stop by the epoch it had, its log may lack a tail: with ELR on it leaves ISR and ELR (KIP-966).
 //! - A fenced broker leads nothing and leaves every ISR of which it is not the last member.
-//! - It is unfenced once it has applied its own registration, and then stands for election where nobody leads.
+//! - It is unfenced once it has applied what took its leaderships from it ([`must_apply`](crate::metadata::BrokerImage::must_apply)), and
+//!   then stands for election where nobody leads.
 
 use super::View;
 use crate::metadata::{
@@ -53,7 +54,7 @@ pub fn register(view: View<'_>, ask: &RegisterBroker) -> Result<(Vec<MetadataRec
 /// [`ControllerError::BrokerNotRegistered`], [`ControllerError::StaleBrokerEpoch`].
 pub fn heartbeat(view: View<'_>, beat: &Heartbeat) -> Result<(Vec<MetadataRecord>, HeartbeatAnswer), ControllerError> {
     let known = view.incarnation(beat.broker, beat.epoch)?;
-    let caught_up = beat.applied >= known.registered_at;
+    let caught_up = beat.applied >= known.must_apply;
     let (records, fenced) = match beat.wish {
         Wish::Stop if !known.fenced => (fence(view, beat.broker, FenceReason::Shutdown), true),
         Wish::Run if known.fenced && caught_up => (unfence(view, beat.broker), false),
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fenced_broker_is_unfenced_once_it_has_applied_its_registration_and_not_before() {
+    fn a_fenced_broker_is_unfenced_once_it_knows_that_it_was_fenced_and_not_before() {
         let image = cluster::of("1- 2-", "t 1,2 isr=1 last=1");
         let answer = |applied| heartbeat(cluster::view(&image), &beat(applied, Wish::Run)).unwrap();
         let (records, late) = answer(4);

@@ -74,7 +74,7 @@ fn broker(word: &str) -> BrokerImage {
         port: 9092,
         rack: None,
         fenced: word.ends_with('-'),
-        registered_at: Version(5),
+        must_apply: Version(5),
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::{
 
 use super::{Controller, ControllerConfig};
 use crate::metadata::{
-    ClientConfig, ClusterImage, ControllerClient, Incarnation,
+    Applies, ClientConfig, ClusterImage, ControllerClient, Incarnation,
     event::{EventSink, Happened, MetadataEvent},
     ids::{BrokerEpoch, BrokerId, ControllerId},
     quorum::Leadership,
@@ -175,6 +175,7 @@ impl Quorum {
             heartbeat_interval: Duration::from_millis(100),
             attempt_timeout: Duration::from_millis(500),
             request_timeout: PATIENCE,
+            applies: Applies::OnReceipt,
         }
     }
 }

@@ -124,7 +124,9 @@ pub async fn follow(link: Arc<Link>, images: watch::Sender<Arc<ClusterImage>>, t
             Ok(update) => {
                 from = advance(&images, update);
                 let version = images.borrow().version;
-                told.iter().for_each(|told| drop(told.send_replace(version)));
+                if let Some(told) = &told {
+                    told.send_replace(version);
+                }
             }
             Err(_) => sleep_until(Instant::now() + Duration::from_millis(50)).await,
         }
