@@ -1,7 +1,7 @@
 //! The one place that prints. Human text goes to stdout, problems and progress to stderr, so that `--json` stays clean.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 /// Prints a block of text to stdout, ending in one newline. A closed pipe is not an error worth dying for.
 pub fn say(text: &str) {
@@ -20,7 +20,3 @@ pub fn complain(problem: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", problem.trim_end_matches('\n'));
 }
 
-/// True if somebody is watching.
-pub fn is_watched() -> bool {
-    std::io::stderr().is_terminal()
-}

@@ -55,10 +55,11 @@ pub fn read(path: &Path) -> Result<Lines<AnomalyLine>, FileError> {
     json::read_lines(path)
 }
 
-/// The anomaly to show first: the earliest of a violated claim, else the earliest of a permitted one.
+/// The anomaly to show first: of a violated claim before a permitted one, then by the weight of the claim (a loss before
+/// what follows from it), then the earliest.
 pub fn first(judgement: &Judgement) -> Option<&Anomaly> {
     let is_violated = |a: &Anomaly| judgement.claim(a.claim).is_some_and(|c| c.verdict == Finding::Violated);
-    judgement.anomalies.iter().min_by_key(|anomaly| (!is_violated(anomaly), anomaly.window_ns.0))
+    judgement.anomalies.iter().min_by_key(|anomaly| (!is_violated(anomaly), anomaly.claim, anomaly.window_ns.0))
 }
 
 #[cfg(test)]

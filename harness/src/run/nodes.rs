@@ -7,7 +7,7 @@ use super::processes::Processes;
 use crate::guard::proc::{self, Stat};
 use crate::guard::{Ended, GuardError, Signal, Spawned};
 use crate::systems::{NodePlan, NodeRole};
-use history::{Nanos, NodeId};
+use history::NodeId;
 use nemesis::cluster::{Exit, Life, NodeState, Reaped, Refusal};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,8 +34,6 @@ pub struct Surprise {
     pub node: NodeId,
     /// How.
     pub ended: Ended,
-    /// When.
-    pub at: Nanos,
 }
 
 /// All nodes of a cluster.
@@ -84,7 +82,7 @@ impl Nodes {
                 && let Some(exited) = processes.ended(life.child)
             {
                 node.state = State::Down;
-                self.surprises.push(Surprise { node: *id, ended: exited.ended, at: exited.at });
+                self.surprises.push(Surprise { node: *id, ended: exited.ended });
             }
         }
     }

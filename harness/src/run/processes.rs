@@ -72,12 +72,6 @@ impl Processes {
         }
     }
 
-    /// True once the guard itself has ended: nothing of the run is alive any more.
-    pub fn guard_is_gone(&mut self) -> bool {
-        self.take_events();
-        self.guard_gone
-    }
-
     /// Kills everything that is left and ends the guard.
     pub fn shutdown(self) -> Result<(), GuardError> {
         self.guard.shutdown().map(|_| ())

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Where texts begin.
-const LABEL_COLUMNS: usize = 20;
+const LABEL_COLUMNS: usize = 22;
 
 /// A page being written.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
-//! `stormglass bench`: the figures of the README, measured.
+//! `stormglass bench cluster`: how long the embedded cluster takes to answer, and what an idle broker weighs.
 
-use super::{Failure, run};
-use crate::cli::{Bench, BenchArgs};
+use crate::commands::{Failure, run};
 use crate::run::{Processes, bring_up};
 use crate::scenario::{Faults, Scenario, SystemChoice, preset};
 use crate::terminal;
@@ -11,21 +10,14 @@ use std::time::Duration;
 
 const IDLE: Duration = Duration::from_secs(2);
 
-/// Measures and prints.
-pub fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
-    match args.what {
-        Bench::Cluster => cluster(args.times.unwrap_or(5).clamp(1, 1000)),
-        Bench::Checker => Err(Failure::internal("pending")),
-    }
-}
-
 struct Measured {
     answered: Duration,
     rss_bytes: u64,
 }
 
-fn cluster(times: u32) -> Result<Exit, Failure> {
-    let measured: Vec<Measured> = (0..times).map(|_| measure_cluster()).collect::<Result<_, _>>()?;
+/// Starts clusters one after the other and prints a table.
+pub fn bench(times: u32) -> Result<Exit, Failure> {
+    let measured: Vec<Measured> = (0..times).map(|_| measure()).collect::<Result<_, _>>()?;
     let mut answers: Vec<f64> = measured.iter().map(|m| m.answered.as_secs_f64()).collect();
     answers.sort_by(f64::total_cmp);
     let rss_max = measured.iter().map(|m| m.rss_bytes).max().unwrap_or(0);
@@ -40,7 +32,7 @@ fn cluster(times: u32) -> Result<Exit, Failure> {
     Ok(Exit::Pass)
 }
 
-fn measure_cluster() -> Result<Measured, Failure> {
+fn measure() -> Result<Measured, Failure> {
     let folder = tempfile::tempdir().map_err(Failure::internal)?;
     let mut processes = Processes::start().map_err(Failure::internal)?;
     let mut cluster = bring_up(&scenario(), folder.path(), &mut processes)?;

@@ -1,0 +1,16 @@
+//! `stormglass bench`: the figures of the README and the notes, measured. One file a thing measured.
+
+mod checker;
+mod cluster;
+
+use super::Failure;
+use crate::cli::{Bench, BenchArgs};
+use results::Exit;
+
+/// Measures and prints.
+pub fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
+    match args.what {
+        Bench::Cluster => cluster::bench(args.times.unwrap_or(5).clamp(1, 1000)),
+        Bench::Checker => checker::bench(args.times.unwrap_or(10_000_000).clamp(1_000, 200_000_000) as usize),
+    }
+}
