@@ -238,7 +238,7 @@ impl Log {
         self.assign_epochs(headers)?;
         while let Some(first) = headers.first() {
             if self.roll_due(first) {
-                self.roll()?;
+                self.roll(first.base_offset)?;
             }
             let (count, len) = self.fitting(headers);
             let (now, later) = bytes.split_at(len);
@@ -292,10 +292,10 @@ impl Log {
         full || age_ms.is_some_and(|age| age > self.config.segment_ms) || !active.can_hold(batch.last_offset())
     }
 
-    /// Closes the active segment, begins the next, and keeps the producers as of there.
-    pub(super) fn roll(&mut self) -> Result<(), LogError> {
+    /// Closes the active segment, begins the next at `base`, and keeps the producers as of there.
+    pub(super) fn roll(&mut self, base: Offset) -> Result<(), LogError> {
         self.dir_dirty = true;
-        self.segments.roll()?;
+        self.segments.roll(base)?;
         self.write_snapshot()
     }
 }

@@ -22,7 +22,7 @@ impl Log {
     pub fn delete_old(&mut self, now_ms: i64, high_watermark: Offset) -> Result<Deleted, LogError> {
         let doomed = self.doomed(now_ms, high_watermark);
         if doomed > self.segments.closed().len() {
-            self.roll()?;
+            self.roll(self.end_offset())?;
         }
         let bytes = self.segments.drop_oldest(doomed)?;
         if doomed > 0 {

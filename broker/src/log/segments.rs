@@ -67,10 +67,15 @@ impl Segments {
         self.closed.iter_mut().filter(|segment| !segment.is_sealed()).try_for_each(Segment::seal)
     }
 
-    /// Closes the active segment and begins a new one at its end.
-    pub fn roll(&mut self) -> Result<(), LogError> {
+    /// Closes the active segment and begins a new one at `base`, at or after its end. An empty one gives way to it.
+    pub fn roll(&mut self, base: Offset) -> Result<(), LogError> {
+        if self.active.size() == 0 {
+            self.active.remove_files()?;
+            self.active = Segment::create(&self.dir, base)?;
+            return Ok(());
+        }
         self.active.seal()?;
-        let next = Segment::create(&self.dir, self.active.end())?;
+        let next = Segment::create(&self.dir, base)?;
         self.closed.push(std::mem::replace(&mut self.active, next));
         Ok(())
     }
