@@ -43,6 +43,12 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Lets time pass that a setting counts, where nothing can be seen that would say so.
+pub fn pass(time: Duration) {
+    let (_never, pause) = mpsc::channel::<()>();
+    let _elapsed = pause.recv_timeout(time);
+}
+
 /// One controller (node 100) and brokers 1 to n.
 pub struct Cluster {
     folder: TempDir,
@@ -61,7 +67,8 @@ impl Cluster {
     pub fn start(brokers: i32, more: &str) -> Cluster {
         let folder = tempfile::tempdir().unwrap();
         let controller = free_port();
-        let mut nodes = vec![Node::new(folder.path(), 100, controller, controller, "process.roles=controller\n")];
+        let own = format!("process.roles=controller\n{more}");
+        let mut nodes = vec![Node::new(folder.path(), 100, controller, controller, &own)];
         for id in 1..=brokers {
             let own = format!("process.roles=broker\n{more}");
             nodes.push(Node::new(folder.path(), id, free_port(), controller, &own));
@@ -82,6 +89,32 @@ impl Cluster {
         Wire::to(self.nodes.iter().find(|node| node.id == id).unwrap().port)
     }
 
+    /// Who leads partition 0 of a topic, as a broker not in `not` knows; waits until it is somebody not in `not`.
+    pub fn leader(&self, topic: &str, not: &[i32]) -> i32 {
+        let ask = self.nodes.iter().find(|node| node.id != 100 && !not.contains(&node.id)).unwrap().port;
+        until("a leader", || {
+            let found = Wire::to(ask).partition(topic, 0)?;
+            Some(found.leader_id.0).filter(|leader| *leader > 0 && !not.contains(leader))
+        })
+    }
+
+    /// The in-sync replicas of partition 0, sorted, as this broker knows them.
+    pub fn isr(&self, by: i32, topic: &str) -> Vec<i32> {
+        let found = self.wire(by).partition(topic, 0);
+        let mut isr: Vec<i32> =
+            found.map(|found| found.isr_nodes.iter().map(|node| node.0).collect()).unwrap_or_default();
+        isr.sort_unstable();
+        isr
+    }
+
+    /// Creates a topic with one partition on every broker and waits until it takes records.
+    pub fn topic(&self, topic: &str, replicas: i16, configs: &[(&str, &str)]) -> i32 {
+        assert_eq!(self.wire(1).create(topic, 1, replicas, configs), 0);
+        let leader = self.leader(topic, &[]);
+        until("the leader to lead", || Some(self.wire(leader).list(topic, -1)).filter(|end| end.error_code == 0));
+        leader
+    }
+
     pub fn events(&self, id: i32) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.folder.path().join(format!("n{id}/events.jsonl"))).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -94,6 +127,23 @@ impl Cluster {
     /// Waits until a broker has been ready so many times.
     pub fn ready(&self, id: i32, times: usize) {
         until(&format!("broker {id} ready"), || (self.count(id, "ready") >= times).then_some(()));
+    }
+
+    pub fn follower_of(&self, leader: i32) -> i32 {
+        self.nodes.iter().map(|node| node.id).find(|id| *id != 100 && *id != leader).unwrap()
+    }
+
+    pub fn followers_of(&self, leader: i32) -> Vec<i32> {
+        self.nodes.iter().map(|node| node.id).filter(|id| *id != 100 && *id != leader).collect()
+    }
+
+    /// Waits until all replicas of partition 0 hold the same bytes, and at least so many records.
+    pub fn agree(&self, topic: &str, ids: &[i32]) {
+        let partition = format!("{topic}-0");
+        until("replicas to agree", || {
+            let first = self.log(ids[0], &partition);
+            (!first.is_empty() && ids.iter().all(|id| self.log(*id, &partition) == first)).then_some(())
+        });
     }
 
     pub fn restart(&mut self, id: i32) {

@@ -103,6 +103,11 @@ impl Wire {
         partitions.into_iter().find(|partition| partition.partition_index == index)
     }
 
+    pub fn partition_topic_id(&mut self, topic: &str) -> uuid::Uuid {
+        let topic = MetadataRequestTopic::default().with_name(Some(name(topic)));
+        self.call(&MetadataRequest::default().with_topics(Some(vec![topic])), 12).topics[0].topic_id
+    }
+
     pub fn produce_request(topic: &str, index: i32, records: Bytes, acks: i16, timeout_ms: i32) -> ProduceRequest {
         let data = PartitionProduceData::default().with_index(index).with_records(Some(records));
         let topic = TopicProduceData::default().with_name(name(topic)).with_partition_data(vec![data]);
