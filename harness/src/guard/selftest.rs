@@ -225,7 +225,7 @@ fn deaf_to_the_terminal(dir: &Path) {
 fn controller(dir: &Path) {
     let mut guard = start();
     one_of_everything(&mut guard, dir);
-    let storm = "i=0; while [ $i -lt 100 ]; do setsid sh -c 'sleep 1000 & sleep 1000' & i=$((i+1)); done; wait";
+    let storm = "i=0; while [ $i -lt 30 ]; do setsid sh -c 'sleep 1000 & sleep 1000' & i=$((i+1)); done; wait";
     guard.spawn(shell(dir, storm, Grouping::Group)).unwrap();
     println!("ready");
     while guard.events().recv().is_ok() {}
