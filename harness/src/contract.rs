@@ -68,8 +68,8 @@ fn forgets_what_was_read(settings: &Settings) -> Option<String> {
 mod tests {
     use super::*;
     use crate::scenario::preset;
-    use checker::Status;
     use crate::settings::Origin;
+    use checker::Status;
 
     fn with(owner: Owner, name: &str, value: &str) -> Contract {
         let mut settings = preset::durable();

@@ -136,7 +136,8 @@ impl Judged {
         let Judged { folder, files, .. } = self;
         self.verdict.write(folder).map_err(Failure::internal)?;
         let epoch = files.manifest.names.epoch;
-        anomalies::write(&folder.anomalies(), &self.judgement.anomalies, &self.phases, epoch).map_err(Failure::internal)?;
+        anomalies::write(&folder.anomalies(), &self.judgement.anomalies, &self.phases, epoch)
+            .map_err(Failure::internal)?;
         self.latency.write_log(&folder.latency(), &files.manifest.began).map_err(Failure::internal)?;
         std::fs::write(folder.summary(), self.summary(|s| s.markdown())).map_err(Failure::internal)
     }

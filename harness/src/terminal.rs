@@ -19,4 +19,3 @@ pub fn progress(line: &str) {
 pub fn complain(problem: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", problem.trim_end_matches('\n'));
 }
-

@@ -12,7 +12,8 @@ use std::time::Instant;
 pub fn catalogue(command: CatalogueCommand) -> Result<Exit, Failure> {
     match command {
         CatalogueCommand::List => {
-            let lines: Vec<String> = catalogue::ALL.iter().map(|e| format!("{}  {:24} {}", e.id, e.slug, e.what)).collect();
+            let lines: Vec<String> =
+                catalogue::ALL.iter().map(|e| format!("{}  {:24} {}", e.id, e.slug, e.what)).collect();
             terminal::say(&lines.join("\n"));
             Ok(Exit::Pass)
         }

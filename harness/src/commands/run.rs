@@ -21,7 +21,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
         terminal::progress(&format!("note: {note}"));
     }
     refuse(&scenario)?;
-    let judged = run::execute(&Job { scenario, keeping: keeping(&args.output), repeat: None, quiet: args.output.quiet })?;
+    let judged =
+        run::execute(&Job { scenario, keeping: keeping(&args.output), repeat: None, quiet: args.output.quiet })?;
     judged.print(args.output.json)?;
     Ok(judged.exit)
 }
@@ -30,7 +31,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
 pub fn refuse(scenario: &Scenario) -> Result<(), Failure> {
     let shape = scenario.cluster;
     if shape.replication > shape.brokers {
-        let text = format!("{} replicas need as many brokers, and there are {} brokers", shape.replication, shape.brokers);
+        let text =
+            format!("{} replicas need as many brokers, and there are {} brokers", shape.replication, shape.brokers);
         return Err(Failure::usage(text));
     }
     systems::of(&scenario.system).refuse(scenario).map_err(Failure::usage)?;

@@ -56,7 +56,8 @@ impl Clients {
             let output = folder.journals().join(format!("{}.log", spec.name));
             let file = folder.journals().join(format!("{}.spec.json", spec.name));
             spec.save(&file).map_err(Failure::internal)?;
-            let argv = [program.to_string_lossy().into(), "client".into(), "--spec".into(), file.to_string_lossy().into()];
+            let argv =
+                [program.to_string_lossy().into(), "client".into(), "--spec".into(), file.to_string_lossy().into()];
             let life = processes.spawn(&argv, &output).map_err(Failure::internal)?;
             clients.push(Client { spec, life, output });
         }

@@ -23,7 +23,8 @@ pub fn drain(cluster: &mut Cluster, clients: &Clients, folder: &RunFolder, run: 
     // A cluster that does not become whole is still read: the drain says how far it came.
     let _ = wire.wait_ready(&topic, cluster.logs.len(), cluster.replication, Deadline::in_ms(WHOLE_MS_MAX));
     let journal = Journal::create(&folder.journal("drain"), run).map_err(Failure::internal)?;
-    read_all(&mut wire, &cluster.logs, Deadline::in_ms(DRAIN_MS_MAX), &journal, clients.drain).map_err(Failure::internal)
+    read_all(&mut wire, &cluster.logs, Deadline::in_ms(DRAIN_MS_MAX), &journal, clients.drain)
+        .map_err(Failure::internal)
 }
 
 /// Writes `history.arrow` and `replicas.arrow` from journals and disks. The history is last: as long as it is missing,

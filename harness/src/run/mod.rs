@@ -4,8 +4,8 @@
 //! **Invariants:** the guard is started before there is another thread; the manifest is written before anything starts;
 //! whatever goes wrong afterwards, the folder stays and the error names it.
 
-mod bring_up;
 mod break_it;
+mod bring_up;
 mod clients;
 mod collect;
 mod interrupt;
@@ -95,7 +95,11 @@ fn go_through(
     manifest: &mut Manifest,
 ) -> Result<End, Failure> {
     let mut cluster = bring_up(&job.scenario, &folder.brokers(), processes).map_err(|f| kept(folder, f))?;
-    job.tell(&format!("cluster of {} brokers answers after {:.2} s", cluster.nodes.brokers().len(), cluster.took.as_secs_f64()));
+    job.tell(&format!(
+        "cluster of {} brokers answers after {:.2} s",
+        cluster.nodes.brokers().len(),
+        cluster.took.as_secs_f64()
+    ));
     let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest, processes)?;
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
     manifest.names.epoch = clock::now();
@@ -124,7 +128,8 @@ fn kept(folder: &RunFolder, failure: Failure) -> Failure {
 fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
     let scenario = &job.scenario;
     let wall = Wall(clock::wall());
-    let folder = RunFolder::create(&job.keeping.out, &scenario.name, wall, scenario.seed).map_err(Failure::unreadable)?;
+    let folder =
+        RunFolder::create(&job.keeping.out, &scenario.name, wall, scenario.seed).map_err(Failure::unreadable)?;
     let system = systems::of(&scenario.system);
     let mut versions = BTreeMap::from([("stormglass".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
     versions.insert("librdkafka".into(), workloads::librdkafka_version());

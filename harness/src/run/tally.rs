@@ -87,7 +87,8 @@ impl Tail {
             let words: Vec<u64> = bytes[..read].chunks_exact(WORD).map(word).collect();
             let (end, _) = journal::decode_from(&words, 0, &mut *each);
             self.word += end;
-            if end == 0 && !grow(&mut bytes, &words, read) || end > 0 && words.get(end) == Some(&0) || words.is_empty() {
+            if end == 0 && !grow(&mut bytes, &words, read) || end > 0 && words.get(end) == Some(&0) || words.is_empty()
+            {
                 return;
             }
         }

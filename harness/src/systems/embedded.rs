@@ -55,7 +55,8 @@ impl System for Embedded {
         let ids = (0..controllers).map(|i| (NodeId(FIRST_CONTROLLER + i), NodeRole::Controller));
         let ids = ids.chain((1..=i32::from(scenario.cluster.brokers)).map(|i| (NodeId(i), NodeRole::Broker)));
         let nodes: Vec<_> = ids.zip(ports).map(|((id, role), port)| (id, role, ports::loopback(*port))).collect();
-        let voters: Vec<_> = nodes.iter().filter(|n| n.1 == NodeRole::Controller).map(|n| format!("{}@{}", n.0.0, n.2)).collect();
+        let voters: Vec<_> =
+            nodes.iter().filter(|n| n.1 == NodeRole::Controller).map(|n| format!("{}@{}", n.0.0, n.2)).collect();
         nodes.iter().map(|node| lay_out_node(scenario, folder, *node, &voters.join(","))).collect()
     }
 }

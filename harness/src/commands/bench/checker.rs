@@ -27,7 +27,8 @@ pub fn bench(ops: usize) -> Result<Exit, Failure> {
     let (file_seconds, file_bytes) = end_to_end(many)?;
     let rate = |seconds: f64| n / seconds / 1e6;
     let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let processor = processor.lines().find_map(|l| l.strip_prefix("model name")).unwrap_or("").trim_start_matches(['\t', ':', ' ']);
+    let processor =
+        processor.lines().find_map(|l| l.strip_prefix("model name")).unwrap_or("").trim_start_matches(['\t', ':', ' ']);
     terminal::say(&format!(
         "{ops} operations, best of {ROUNDS}, one core of: {processor}\n\n| piece | figure |\n|---|---|\n\
          | linearizability scan, any order | {:.0} M operations/s, {bytes:.1} B of state an operation |\n\
@@ -73,6 +74,7 @@ fn end_to_end(history: history::History) -> Result<(f64, u64), Failure> {
 
 fn peak_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    let peak =
+        status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     peak.unwrap_or(0) * 1024
 }
