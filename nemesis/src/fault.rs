@@ -67,7 +67,7 @@ impl Default for Timing {
             session_ms: 3000,
             heartbeat_ms: 500,
             probe_ms: 400,
-            recovery_ms: 1000,
+            recovery_ms: 500,
             recovery_ms_max: 15_000,
         }
     }
