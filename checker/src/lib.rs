@@ -14,6 +14,7 @@ pub mod claim;
 pub mod claims;
 pub mod contract;
 mod group;
+pub mod groups;
 mod hash;
 pub mod judge;
 pub mod log;

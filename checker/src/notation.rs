@@ -7,6 +7,7 @@
 //! c1 fetch @2 [9 10]                a fetch window from offset 2, empty
 //! s1 end 2 [9 10]                   likewise start, stable, epoch
 //! c1 assign [11 12]                 likewise revoke;  begin 1, commit 1, abort 1 of a transaction
+//! c1 assign 3 [11 12]               in generation 3 of group 0;  store 5 3, stored 5: its position, written and read back
 //! d1 drain from 0 to 2 0:1.0 [20 21]    the log's start, end and one fetch of it all, by a drain process
 //! n1 disk from 0 to 2 hw 2 0:1.0    a replica's log
 //! ```
@@ -186,6 +187,8 @@ fn read_line(told: &mut Told, line: &str) -> Result<(), String> {
         "stable" => history.ops.push(answer(Kind::StableEnd)?),
         "start" => history.ops.push(answer(Kind::LogStart)?),
         "epoch" => history.ops.push(answer(Kind::Epoch)?),
+        "store" => history.ops.push(answer(Kind::Commit)?.with_group(0, words.get(1).map_or(Ok(0), |g| number(g))?)),
+        "stored" => history.ops.push(answer(Kind::Committed)?.with_group(0, 0)),
         "assign" => history.ops.push(plain(Kind::Assign)?),
         "revoke" => history.ops.push(plain(Kind::Revoke)?),
         "begin" => history.ops.push(plain(Kind::TxnBegin)?),
