@@ -10,7 +10,7 @@ use crate::log::effect::effect;
 use crate::log::floor::{Floor, Stamp};
 use crate::shards::sift;
 use crate::synth::{Shape, correct};
-use history::{History, Kind, Op, Outcome};
+use history::{History, Op, Outcome};
 
 /// A history of `ops` operations on `logs` logs, as all pieces want it.
 pub fn prepare(ops: usize, logs: u32) -> History {
@@ -28,20 +28,24 @@ pub fn state_bytes(history: &History) -> usize {
     sift(history, &[], &Promises::strict(), 1).leads.iter().map(|l| l.bytes).sum()
 }
 
-/// The linearizable scan alone, of a history of one log; the number of contradictions, 0 as it should be, and its bytes.
+/// Where a read of a log without gaps ended, 0 if it was empty.
+fn dense_end(op: &Op) -> i64 {
+    match op.records().len() as i64 {
+        0 => 0,
+        count => op.offset.0.saturating_add(count),
+    }
+}
+
+/// The linearizable scan alone, of a history of one log without gaps, so that a read is its first offset and its count; the number of contradictions, 0 as it should be, and its bytes.
 pub fn scan(history: &History) -> (usize, usize) {
     let (mut bounds, promises) = (Bounds::default(), Promises::strict());
     for op in &history.ops {
-        let effect = effect(op, history.records_of(op), &promises);
-        if let (Some(_), Kind::Append) = (effect.at_most, op.kind()) {
-            bounds.owned(op.offset.0, op.invoked, op.returned);
-            continue;
-        }
-        if let Some(length) = effect.at_least {
-            bounds.at_least(length, op.returned);
-        }
-        if let Some(length) = effect.at_most {
-            bounds.at_most(length, op.invoked);
+        let effect = effect(op, dense_end(op), &promises);
+        if effect.at_least > effect.at_most {
+            bounds.owned(effect.at_most, op.invoked, op.returned);
+        } else {
+            bounds.at_least(effect.at_least, op.returned);
+            bounds.at_most(effect.at_most, op.invoked);
         }
     }
     (bounds.contradictions().len(), bounds.bytes())
@@ -72,8 +76,8 @@ pub fn events(history: &History) -> Vec<Event> {
     let mut events = Vec::with_capacity(history.ops.len() * 2);
     let told = |op: &&Op| op.outcome() == Outcome::Ok;
     for (slot, op) in history.ops.iter().filter(told).enumerate() {
-        let (slot, effect) = (slot as u32, effect(op, history.records_of(op), &promises));
-        let (at_least, at_most) = (effect.at_least.unwrap_or(0), effect.at_most.unwrap_or(i64::MAX));
+        let (slot, effect) = (slot as u32, effect(op, dense_end(op), &promises));
+        let (at_least, at_most) = (effect.at_least, effect.at_most);
         events.push((op.invoked.0, false, Event::Invoked { slot }));
         events.push((op.returned.0, true, Event::Returned { slot, at_least, at_most }));
     }

@@ -76,6 +76,7 @@ pub struct History {
 
 impl History {
     /// The records an operation read; empty if its range does not lie within the table.
+    #[inline]
     pub fn records_of(&self, op: &Op) -> &[Record] {
         self.records.get(op.records()).unwrap_or(&[])
     }

@@ -13,6 +13,7 @@ impl Nanos {
     pub const NEVER: Nanos = Nanos(u64::MAX);
 
     /// Nanoseconds from `earlier` to `self`, 0 if `earlier` is later.
+    #[inline]
     pub fn since(self, earlier: Nanos) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -77,21 +78,25 @@ impl Value {
     pub const MARKER: Value = Value(0xFF_FFFE << Self::SEQUENCE_BITS | 1);
 
     /// Packs writer and sequence; both are masked to their widths.
+    #[inline]
     pub fn new(writer: WriterId, sequence: u64) -> Value {
         Value(u64::from(writer.0 & 0xFF_FFFF) << Self::SEQUENCE_BITS | sequence & Self::SEQUENCE_MAX)
     }
 
     /// The producer instance.
+    #[inline]
     pub fn writer(self) -> WriterId {
         WriterId((self.0 >> Self::SEQUENCE_BITS) as u32)
     }
 
     /// Its position in the order the writer handed records over.
+    #[inline]
     pub fn sequence(self) -> u64 {
         self.0 & Self::SEQUENCE_MAX
     }
 
     /// False for [`Value::CORRUPT`], [`Value::FOREIGN`] and [`Value::MARKER`].
+    #[inline]
     pub fn is_ordinary(self) -> bool {
         self.writer().0 <= Self::WRITER_MAX
     }

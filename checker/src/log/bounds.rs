@@ -12,12 +12,10 @@
 use crate::log::sparse::Sparse;
 use history::Nanos;
 
-/// `U` is kept inverted, so that nothing known is zero in both.
-#[derive(Clone, Copy, Default, Debug)]
-struct Bound {
-    latest: u64,
-    earliest: u64,
-}
+/// `L` and `U` of one offset. `U` is kept inverted, so that nothing known is zero in both.
+type Bound = [u64; 2];
+const LATEST: usize = 0;
+const EARLIEST: usize = 1;
 
 /// See the module.
 #[derive(Clone, Default, Debug)]
@@ -41,9 +39,9 @@ impl Bounds {
     /// An operation invoked at `invoked` admits a length of at most `length`.
     #[inline]
     pub fn at_most(&mut self, length: i64, invoked: Nanos) {
-        if length >= 0 {
+        if (0..i64::MAX).contains(&length) {
             let cell = self.cells.entry(length as u64);
-            cell.latest = cell.latest.max(invoked.0);
+            cell[LATEST] = cell[LATEST].max(invoked.0);
         }
     }
 
@@ -53,7 +51,7 @@ impl Bounds {
         if length > 0 {
             self.proven = self.proven.max(length);
             let cell = self.cells.entry(length as u64 - 1);
-            cell.earliest = cell.earliest.max(!returned.0);
+            cell[EARLIEST] = cell[EARLIEST].max(!returned.0);
         }
     }
 
@@ -63,8 +61,8 @@ impl Bounds {
         if (0..i64::MAX).contains(&offset) {
             self.proven = self.proven.max(offset + 1);
             let cell = self.cells.entry(offset as u64);
-            cell.latest = cell.latest.max(invoked.0);
-            cell.earliest = cell.earliest.max(!returned.0);
+            cell[LATEST] = cell[LATEST].max(invoked.0);
+            cell[EARLIEST] = cell[EARLIEST].max(!returned.0);
         }
     }
 
@@ -76,31 +74,31 @@ impl Bounds {
     /// Every length that is admitted too late, rising, each with the earliest proof against it.
     pub fn contradictions(&self) -> Vec<Stale> {
         let (mut found, mut earliest, mut low) = (Vec::new(), 0, 0);
-        for (position, cell) in self.cells.falling() {
-            if cell.earliest > earliest {
-                (earliest, low) = (cell.earliest, position as i64);
+        self.cells.falling().for_each(|(position, cell)| {
+            if cell[EARLIEST] > earliest {
+                (earliest, low) = (cell[EARLIEST], position as i64);
             }
-            if cell.latest > !earliest {
+            if cell[LATEST] > !earliest {
                 found.push(Stale { high: position as i64, low, since: Nanos(!earliest) });
             }
-        }
+        });
         found.reverse();
         found
     }
 
     /// The earliest proof that `offset` exists.
     pub fn proof_of(&self, offset: i64) -> Option<Stale> {
-        let later = self.cells.rising_from(offset.max(0) as u64).filter(|c| c.1.earliest != 0);
-        let first = later.max_by_key(|c| (c.1.earliest, std::cmp::Reverse(c.0)))?;
-        Some(Stale { high: offset, low: first.0 as i64, since: Nanos(!first.1.earliest) })
+        let later = self.cells.rising_from(offset.max(0) as u64).filter(|c| c.1[EARLIEST] != 0);
+        let first = later.max_by_key(|c| (c.1[EARLIEST], std::cmp::Reverse(c.0)))?;
+        Some(Stale { high: offset, low: first.0 as i64, since: Nanos(!first.1[EARLIEST]) })
     }
 
     /// Takes the bounds of another shard.
     pub fn merge(&mut self, other: &Bounds) {
         self.proven = self.proven.max(other.proven);
         self.cells.merge(&other.cells, |mine, theirs| {
-            mine.latest = mine.latest.max(theirs.latest);
-            mine.earliest = mine.earliest.max(theirs.earliest);
+            mine[LATEST] = mine[LATEST].max(theirs[LATEST]);
+            mine[EARLIEST] = mine[EARLIEST].max(theirs[EARLIEST]);
         });
     }
 

@@ -3,8 +3,8 @@
 //!
 //! **Invariant:** every value that was ever said of an offset and is not in its cell is in `disagreements`.
 
-use crate::log::sparse::Sparse;
-use history::{Offset, Value};
+use crate::log::sparse::{CHUNK, Sparse};
+use history::{Offset, Record, Value};
 
 /// Who said that a value stands at an offset; bits of a cell.
 pub mod by {
@@ -114,6 +114,36 @@ impl Contents {
         } else {
             self.disagree(offset, value, bit);
         }
+    }
+
+    /// A reader says that `records` stand where they say. Neighbours that all agree are the rule.
+    #[inline]
+    pub fn claim_all(&mut self, records: &[Record], bit: u8) {
+        let mut rest = records;
+        while let Some(first) = rest.first() {
+            let agreed = self.agree(rest, first.offset.0, bit);
+            rest = &rest[agreed..];
+            if let Some(other) = rest.first() {
+                self.claim(other.offset.0, other.value, bit);
+                rest = &rest[1..];
+            }
+        }
+    }
+
+    /// How many of `records`, the first at `offset`, are neighbours within one chunk and stand there already.
+    #[inline]
+    fn agree(&mut self, records: &[Record], offset: i64, bit: u8) -> usize {
+        let mut position = position(offset);
+        let Some(cells) = self.cells.neighbours(position) else { return 0 };
+        for (n, (record, cell)) in records.iter().zip(cells).enumerate() {
+            let (held, bits) = (cell.value, cell.bits);
+            if self::position(record.offset.0) != position || held != record.value.0 || bits & by::ANYBODY == 0 {
+                return n;
+            }
+            cell.bits = bits | bit | if bits & by::EYES != 0 { by::AGAIN } else { 0 };
+            position = position.wrapping_add(1);
+        }
+        records.len().min(CHUNK - (offset as u64 % CHUNK as u64) as usize)
     }
 
     #[cold]

@@ -3,35 +3,56 @@
 use crate::contract::{Bind, Promises};
 use history::{Kind, Op, Outcome, Record};
 
-/// The two numbers of `bounds`, where the operation gives them.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+/// The two numbers of `bounds`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Effect {
-    /// A length that surely existed when the reply came.
-    pub at_least: Option<i64>,
-    /// The greatest length that may have existed at the invocation.
-    pub at_most: Option<i64>,
+    /// A length that surely existed when the reply came; 0 if none is told.
+    pub at_least: i64,
+    /// The greatest length that may have existed at the invocation; [`Effect::ANY`] if none is told.
+    pub at_most: i64,
 }
 
-/// The effect of `op`, which read `records`. An append whose offset was not told has none that is known here.
+impl Effect {
+    /// Any length may have existed.
+    pub const ANY: i64 = i64::MAX;
+    /// Nothing is told.
+    pub const NONE: Effect = Effect { at_least: 0, at_most: Effect::ANY };
+
+    #[inline]
+    fn proves(at_least: i64) -> Effect {
+        Effect { at_least, at_most: Effect::ANY }
+    }
+}
+
 #[inline]
-pub fn effect(op: &Op, records: &[Record], promises: &Promises) -> Effect {
-    if op.outcome() != Outcome::Ok {
-        return Effect { at_least: read_end(records), at_most: None };
-    }
-    let binds = |bind: Bind, length: i64| (bind == Bind::Binds && length >= 0).then_some(length);
-    let told = op.offset.0;
-    match op.kind() {
-        Kind::Append if told >= 0 => {
-            Effect { at_least: binds(promises.acks, told.saturating_add(1)), at_most: Some(told) }
-        }
-        Kind::Fetch if records.is_empty() => Effect { at_least: None, at_most: binds(promises.empty_fetches, told) },
-        Kind::Fetch | Kind::Poll => Effect { at_least: read_end(records), at_most: None },
-        Kind::EndOffset => Effect { at_least: Some(told), at_most: binds(promises.end_offsets, told) },
-        Kind::StableEnd | Kind::LogStart => Effect { at_least: Some(told), at_most: None },
-        _ => Effect::default(),
-    }
+fn bound(bind: Bind, length: i64, free: i64) -> i64 {
+    if bind == Bind::Binds && length >= 0 { length } else { free }
 }
 
-fn read_end(records: &[Record]) -> Option<i64> {
-    records.last().map(|r| r.offset.0.saturating_add(1))
+/// One past the last of `records`, 0 if there is none.
+#[inline]
+pub fn read_end(records: &[Record]) -> i64 {
+    records.last().map_or(0, |last| last.offset.0.saturating_add(1))
+}
+
+/// The effect of `op`, whose read, if it is one, ended before `read_end` (0 if it was empty). An append whose offset was
+/// not told has none that is known here.
+#[inline]
+pub fn effect(op: &Op, read_end: i64, promises: &Promises) -> Effect {
+    let (kind, told) = (op.kind(), op.offset.0);
+    if read_end > 0 {
+        return Effect::proves(read_end);
+    }
+    if op.outcome() != Outcome::Ok {
+        return Effect::NONE;
+    }
+    match kind {
+        Kind::Append if told >= 0 => {
+            Effect { at_least: bound(promises.acks, told.saturating_add(1), 0), at_most: told }
+        }
+        Kind::Fetch => Effect { at_least: 0, at_most: bound(promises.empty_fetches, told, Effect::ANY) },
+        Kind::EndOffset => Effect { at_least: told, at_most: bound(promises.end_offsets, told, Effect::ANY) },
+        Kind::StableEnd | Kind::LogStart => Effect::proves(told),
+        _ => Effect::NONE,
+    }
 }

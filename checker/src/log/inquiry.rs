@@ -6,7 +6,7 @@
 use crate::anomaly::Witness;
 use crate::contract::Promises;
 use crate::log::contents::judged;
-use crate::log::effect::effect;
+use crate::log::effect::{effect, read_end};
 use crate::log::sieve::Leads;
 use history::{Kind, LogId, Nanos, NodeId, Offset, Op, Outcome, ProcessId, Record, ReplicaLog, Role, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -229,13 +229,13 @@ impl<'a> Inquiry<'a> {
     fn of_a_suspect_log(&mut self, op: &Op, records: &[Record]) {
         let Some(wanted) = self.wanted.logs.get(&op.log) else { return };
         let facts = self.facts.entry(op.log).or_default();
-        let effect = effect(op, records, self.promises);
+        let effect = effect(op, read_end(records), self.promises);
         let late = |high: i64| wanted.highs.get(&high).is_some_and(|since| op.invoked > *since);
-        if op.kind() != Kind::Append && effect.at_most.is_some_and(late) {
+        if op.kind() != Kind::Append && late(effect.at_most) {
             facts.late.push(Witness::bare(op));
         }
-        let proven = effect.at_least.map(|length| length.saturating_sub(1));
-        if let Some(low) = proven.filter(|low| wanted.lows.get(low) == Some(&op.returned)) {
+        let low = effect.at_least - 1;
+        if low >= 0 && wanted.lows.get(&low) == Some(&op.returned) {
             let proof = Witness::last_of(op, records);
             let held = facts.proofs.entry(low).or_insert_with(|| proof.clone());
             if proof.time() < held.time() {

@@ -11,6 +11,7 @@ pub mod coverage;
 pub mod effect;
 pub mod floor;
 pub mod inquiry;
+pub mod listed;
 pub mod observed;
 pub mod open;
 pub mod order;

@@ -3,8 +3,8 @@
 //! They are few in an ordinary run, so each may cost a map entry. Reads resolve them: a value read where no
 //! acknowledgement told it is looked up here, and is guilty of something if it is not found.
 
+use crate::hash::Map;
 use history::{Nanos, Value};
-use std::collections::HashMap;
 
 /// What is known of such an append.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -33,7 +33,7 @@ pub struct OpenAppend {
 /// Those of one log.
 #[derive(Clone, Default)]
 pub struct OpenAppends {
-    appends: HashMap<Value, OpenAppend>,
+    appends: Map<Value, OpenAppend>,
 }
 
 impl OpenAppends {

@@ -5,8 +5,8 @@
 //! shards is tangled: the second pass sorts it out.
 
 use crate::log::contents::Contents;
+use crate::log::listed::Listed;
 use history::{Nanos, ProcessId, Record};
-use std::collections::HashMap;
 
 /// Longest stretch passed over that is marked offset by offset.
 const MARKED_MAX: i64 = 64;
@@ -20,13 +20,18 @@ struct Session {
 /// The readers of one log.
 #[derive(Clone, Default, Debug)]
 pub struct Sessions {
-    sessions: HashMap<ProcessId, Session>,
+    sessions: Listed<ProcessId, Session>,
     wide: Vec<(i64, i64)>,
     tangled: bool,
     read: u64,
 }
 
 impl Sessions {
+    fn session(&mut self, process: ProcessId) -> &mut Session {
+        let place = self.sessions.place_or(process, || Session { last: None, returned: Nanos(0) });
+        self.sessions.at(place)
+    }
+
     /// A reader was handed `records`.
     pub fn poll(&mut self, process: ProcessId, returned: Nanos, records: &[Record], contents: &mut Contents) {
         let (Some(first), Some(last)) = (records.first(), records.last()) else { return };
@@ -36,7 +41,7 @@ impl Sessions {
         } else {
             self.rising(records);
         }
-        let session = self.sessions.entry(process).or_insert(Session { last: None, returned: Nanos(0) });
+        let session = self.session(process);
         let (before, late) = (session.last, returned < session.returned);
         *session = Session { last: Some(last.offset.0), returned };
         self.tangled |= late;
@@ -81,9 +86,10 @@ impl Sessions {
 
     /// A reader was given or lost the log: its position is anew.
     pub fn reset(&mut self, process: ProcessId, returned: Nanos) {
-        let session = self.sessions.entry(process).or_insert(Session { last: None, returned });
-        self.tangled |= returned < session.returned;
+        let session = self.session(process);
+        let late = returned < session.returned;
         *session = Session { last: None, returned };
+        self.tangled |= late;
     }
 
     /// Whether some reader's way is not known without sorting it.
@@ -103,15 +109,18 @@ impl Sessions {
 
     /// Takes the readers of another shard.
     pub fn merge(&mut self, other: Sessions) {
-        self.tangled |= other.tangled | other.sessions.keys().any(|p| self.sessions.contains_key(p));
-        self.sessions.extend(other.sessions);
+        self.tangled |= other.tangled;
+        for (process, session) in other.sessions.entries() {
+            self.tangled |= self.sessions.place(*process).is_some();
+            *self.session(*process) = *session;
+        }
         self.wide.extend(other.wide);
         self.read += other.read;
     }
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.sessions.capacity() * (size_of::<(ProcessId, Session)>() + 1) + self.wide.capacity() * 16
+        self.sessions.bytes() + self.wide.capacity() * 16
     }
 }
 

@@ -1,10 +1,10 @@
 //! The first pass over one log: everything that can be known in some 25 bytes an offset, and leads to what is wrong.
 
-use crate::contract::{Gaps, Promises, Retries};
+use crate::contract::{Bind, Gaps, Promises, Retries};
 use crate::log::bounds::{Bounds, Stale};
 use crate::log::contents::{Content, Contents, by};
 use crate::log::coverage::{Coverage, Drain};
-use crate::log::effect::effect;
+use crate::log::effect::{effect, read_end};
 use crate::log::observed::{Answers, COUNTERS};
 use crate::log::open::{Fate, OpenAppend, OpenAppends};
 use crate::log::order::{Inversion, Order};
@@ -140,9 +140,9 @@ impl Sieve {
         }
         self.sums.acked += 1;
         self.contents.claim(offset, op.value(), by::ACK);
-        match effect(op, &[], promises).at_least {
-            Some(_) => self.bounds.owned(offset, op.invoked, op.returned),
-            None => self.bounds.at_most(offset, op.invoked),
+        match promises.acks {
+            Bind::Binds => self.bounds.owned(offset, op.invoked, op.returned),
+            Bind::Free => self.bounds.at_most(offset, op.invoked),
         }
     }
 
@@ -164,14 +164,11 @@ impl Sieve {
         self.open.insert(op.value(), append);
     }
 
+    #[inline]
     fn bound(&mut self, op: &Op, records: &[Record], promises: &Promises) {
-        let effect = effect(op, records, promises);
-        if let Some(length) = effect.at_least {
-            self.bounds.at_least(length, op.returned);
-        }
-        if let Some(length) = effect.at_most {
-            self.bounds.at_most(length, op.invoked);
-        }
+        let effect = effect(op, read_end(records), promises);
+        self.bounds.at_least(effect.at_least, op.returned);
+        self.bounds.at_most(effect.at_most, op.invoked);
     }
 
     #[inline]
@@ -179,7 +176,7 @@ impl Sieve {
         self.bound(op, records, promises);
         self.sums.records_read += records.len() as u64;
         let bit = if role == Role::Drain { by::DRAIN } else { by::READ };
-        records.iter().for_each(|r| self.contents.claim(r.offset.0, r.value, bit));
+        self.contents.claim_all(records, bit);
         if role == Role::Drain && op.outcome() == Outcome::Ok {
             self.drain.add(op, records);
         }
@@ -364,7 +361,7 @@ impl Sieve {
     fn counters(self, promises: &Promises, sums: &mut Sums) -> Vec<Kind> {
         let Some(answers) = self.answers else { return Vec::new() };
         sums.answers = answers.iter().map(Answers::taken).max().unwrap_or(0);
-        let bound = |kind: Kind| kind != Kind::EndOffset || promises.end_offsets == crate::contract::Bind::Binds;
+        let bound = |kind: Kind| kind != Kind::EndOffset || promises.end_offsets == Bind::Binds;
         let back = COUNTERS.into_iter().zip(*answers).filter(|(kind, a)| bound(*kind) && a.clone().went_back());
         back.map(|(kind, _)| kind).collect()
     }
@@ -475,7 +472,7 @@ impl Scan<'_> {
         };
         let untold = append.fate == Fate::Untold;
         self.bounds.at_most(offset, append.invoked);
-        if untold && self.setting.promises.acks == crate::contract::Bind::Binds {
+        if untold && self.setting.promises.acks == Bind::Binds {
             self.bounds.at_least(offset.saturating_add(1), append.returned);
         }
         untold

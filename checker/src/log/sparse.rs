@@ -4,14 +4,14 @@
 //! array from then on. **Invariant:** memory is at most `CHUNK / FEW_MAX` cells for each cell touched, wherever it lies,
 //! so that an offset near 2^63 costs no more than one near 0.
 
-use std::collections::HashMap;
+use crate::log::listed::Listed;
 
 /// Positions in a chunk.
 pub const CHUNK: usize = 1024;
 /// Cells that a chunk holds as a list.
 const FEW_MAX: usize = 64;
-/// Chunks that are looked for one by one, before a map of them is made.
-const LISTED_MAX: usize = 8;
+/// Chunks remembered since they were last used, by the low bits of their keys.
+const RECENT: usize = 4;
 
 #[derive(Clone, Debug)]
 enum Chunk<T> {
@@ -22,14 +22,13 @@ enum Chunk<T> {
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Sparse<T> {
-    chunks: Vec<(u64, Chunk<T>)>,
-    places: Option<HashMap<u64, usize>>,
-    last: (u64, usize),
+    chunks: Listed<u64, Chunk<T>>,
+    recent: [(u64, usize); RECENT],
 }
 
 impl<T> Default for Sparse<T> {
     fn default() -> Self {
-        Sparse { chunks: Vec::new(), places: None, last: (u64::MAX, usize::MAX) }
+        Sparse { chunks: Listed::default(), recent: [(u64::MAX, 0); RECENT] }
     }
 }
 
@@ -38,7 +37,16 @@ fn split(position: u64) -> (u64, usize) {
 }
 
 impl<T: Copy + Default> Chunk<T> {
+    #[inline]
     fn entry(&mut self, at: usize) -> &mut T {
+        match self {
+            Chunk::Full(cells) => &mut cells[at],
+            Chunk::Few(_) => self.entry_of_few(at),
+        }
+    }
+
+    #[inline(never)]
+    fn entry_of_few(&mut self, at: usize) -> &mut T {
         if matches!(self, Chunk::Few(cells) if cells.len() >= FEW_MAX) {
             self.fill();
         }
@@ -86,53 +94,43 @@ impl<T: Copy + Default> Sparse<T> {
     #[inline]
     pub fn entry(&mut self, position: u64) -> &mut T {
         let (key, at) = split(position);
-        if self.last.0 != key || self.last.1 == usize::MAX {
-            self.last = (key, self.find_or_make(key));
+        let recent = &mut self.recent[key as usize % RECENT];
+        if recent.0 != key {
+            *recent = (key, self.chunks.place_or(key, || Chunk::Few(Vec::new())));
         }
-        self.chunks[self.last.1].1.entry(at)
+        let place = recent.1;
+        self.chunks.at(place).entry(at)
     }
 
-    fn find(&self, key: u64) -> Option<usize> {
-        match &self.places {
-            Some(places) => places.get(&key).copied(),
-            None => self.chunks.iter().position(|c| c.0 == key),
+    /// The cells from `position` to the end of its chunk, if that is dense.
+    #[inline]
+    pub fn neighbours(&mut self, position: u64) -> Option<&mut [T]> {
+        let (key, at) = split(position);
+        let recent = self.recent[key as usize % RECENT];
+        if recent.0 != key {
+            return None;
         }
-    }
-
-    #[cold]
-    fn find_or_make(&mut self, key: u64) -> usize {
-        if let Some(place) = self.find(key) {
-            return place;
+        match self.chunks.at(recent.1) {
+            Chunk::Full(cells) => Some(&mut cells[at..]),
+            Chunk::Few(_) => None,
         }
-        let place = self.chunks.len();
-        self.chunks.push((key, Chunk::Few(Vec::new())));
-        match &mut self.places {
-            Some(places) => {
-                places.insert(key, place);
-            }
-            None if self.chunks.len() > LISTED_MAX => {
-                self.places = Some(self.chunks.iter().enumerate().map(|(i, c)| (c.0, i)).collect());
-            }
-            None => {}
-        }
-        place
     }
 
     /// The cell at `position`, or the default one.
     pub fn get(&self, position: u64) -> T {
         let (key, at) = split(position);
-        self.find(key).map_or(T::default(), |place| self.chunks[place].1.get(at))
+        self.chunks.place(key).map_or(T::default(), |place| self.chunks.entries()[place].1.get(at))
     }
 
     /// Chunks by rising key, as positions in the table's own order.
     fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.chunks.len()).collect();
-        order.sort_unstable_by_key(|&i| self.chunks[i].0);
+        let mut order: Vec<usize> = (0..self.chunks.entries().len()).collect();
+        order.sort_unstable_by_key(|&i| self.chunks.entries()[i].0);
         order
     }
 
     fn cells(&self, chunk: usize) -> Cells<'_, T> {
-        let (key, chunk) = &self.chunks[chunk];
+        let (key, chunk) = &self.chunks.entries()[chunk];
         let base = key * CHUNK as u64;
         match chunk {
             Chunk::Full(cells) => Cells { base, few: [].iter(), full: cells.iter().enumerate() },
@@ -153,7 +151,7 @@ impl<T: Copy + Default> Sparse<T> {
     /// The same by rising position from `from` on.
     pub fn rising_from(&self, from: u64) -> impl Iterator<Item = (u64, T)> + '_ {
         let key = split(from).0;
-        let order = self.order().into_iter().filter(move |&i| self.chunks[i].0 >= key);
+        let order = self.order().into_iter().filter(move |&i| self.chunks.entries()[i].0 >= key);
         order.flat_map(|chunk| self.cells(chunk)).filter(move |c| c.0 >= from)
     }
 
@@ -166,10 +164,7 @@ impl<T: Copy + Default> Sparse<T> {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        let chunks: usize = self.chunks.iter().map(|c| c.1.bytes()).sum();
-        chunks
-            + self.chunks.capacity() * size_of::<(u64, Chunk<T>)>()
-            + self.places.as_ref().map_or(0, |p| p.capacity() * 24)
+        self.chunks.bytes() + self.chunks.entries().iter().map(|c| c.1.bytes()).sum::<usize>()
     }
 }
 
