@@ -294,7 +294,7 @@ impl Log {
 
     /// Closes the active segment, begins the next at `base`, and keeps the producers as of there.
     pub(super) fn roll(&mut self, base: Offset) -> Result<(), LogError> {
-        self.dir_dirty = true;
+        self.dir_changes += 1;
         self.segments.roll(base)?;
         self.write_snapshot()
     }

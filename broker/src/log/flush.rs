@@ -14,6 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct FlushTicket {
     dir: Option<PathBuf>,
+    dir_changes: u64,
     files: Vec<(PathBuf, Arc<File>)>,
     segments: Vec<(Offset, u64)>,
     up_to: Offset,
@@ -72,13 +73,15 @@ impl Log {
             covered.push((segment.base(), writes));
             files.extend(segment.files().map(|(path, file)| (path.to_path_buf(), Arc::clone(file))));
         }
-        let dir = self.dir_dirty.then(|| self.dir().to_path_buf());
-        FlushTicket { dir, files, segments: covered, up_to, truncations: self.truncations }
+        let dir = (self.dir_changes != self.dir_synced).then(|| self.dir().to_path_buf());
+        let (dir_changes, truncations) = (self.dir_changes, self.truncations);
+        FlushTicket { dir, dir_changes, files, segments: covered, up_to, truncations }
     }
 
     /// Takes note that `ticket` has been synced. Ignored if the log was truncated since the ticket was drawn.
     pub fn flushed(&mut self, ticket: &FlushTicket, now_ms: i64) {
         self.flushed_ms = self.flushed_ms.max(now_ms);
+        self.dir_synced = self.dir_synced.max(ticket.dir_changes);
         if ticket.truncations != self.truncations {
             return;
         }

@@ -29,6 +29,7 @@ mod read;
 mod reader;
 mod records;
 mod recovery;
+mod restore;
 mod retention;
 mod scan;
 mod segment;

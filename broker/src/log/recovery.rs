@@ -154,7 +154,8 @@ impl Log {
             snapshots: found.snapshots,
             flushed_ms: opening.now_ms,
             truncations: 0,
-            dir_dirty: true,
+            dir_changes: 1,
+            dir_synced: 0,
         };
         let recovery = log.settle(opening, rescanned_from, recovery)?;
         Ok((log, recovery))

@@ -26,7 +26,7 @@ impl Log {
         }
         let bytes = self.segments.drop_oldest(doomed)?;
         if doomed > 0 {
-            self.dir_dirty = true;
+            self.dir_changes += 1;
             self.start = self.start.max(self.segments.first_base());
             self.epochs.truncate_start(self.start);
             self.write_epochs()?;
