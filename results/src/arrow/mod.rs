@@ -8,6 +8,9 @@ pub mod history;
 pub mod replicas;
 pub mod table;
 
+pub use self::history::{read_history, write_history};
+pub use self::replicas::{read_replicas, write_replicas};
+
 use crate::file::{self, FileError, unwritten};
 use ::arrow_array::RecordBatch;
 use ::arrow_ipc::writer::FileWriter;

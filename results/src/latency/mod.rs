@@ -134,32 +134,37 @@ impl Latency {
             || recording.history.ops.iter().zip(&recording.intended).filter(|(op, _)| op.kind() == Kind::Append);
         let late_sends = appends().filter(|(op, at)| op.invoked.since(**at) > LATE_SEND_NS_MIN).count() as u64;
         let (longest_gap, longest_gaps) = gaps::longest(appends());
-        let [produce, deliver] = [Timed::Produce, Timed::Deliver]
-            .map(|timed| figures(samples.iter().filter(|sample| tags[usize::from(sample.tag)].0 == timed)));
-        let phases = by_phase(&samples, &tags);
+        let histograms = histograms(&samples, tags.len());
+        let whole = |timed| figures(tags.iter().zip(&histograms).filter(|(tag, _)| tag.0 == timed).map(|(_, h)| h));
+        let (produce, deliver) = (whole(Timed::Produce), whole(Timed::Deliver));
+        let phases = by_phase(&tags, &histograms);
         let sends = appends().count() as u64;
         let timing = Timing { produce, deliver, phases, sends, late_sends, longest_gap, longest_gaps };
         Latency { timing, samples, tags, epoch: recording.history.names.epoch }
     }
 }
 
-fn by_phase(samples: &[Sample], tags: &[(Timed, String)]) -> Vec<PhaseFigures> {
-    let mut histograms: Vec<_> = tags.iter().map(|_| histogram()).collect();
+fn histograms(samples: &[Sample], tags: usize) -> Vec<Histogram<u64>> {
+    let mut histograms: Vec<_> = (0..tags).map(|_| histogram()).collect();
     samples.iter().for_each(|sample| histograms[usize::from(sample.tag)].saturating_record(sample.ns));
+    histograms
+}
+
+fn by_phase(tags: &[(Timed, String)], histograms: &[Histogram<u64>]) -> Vec<PhaseFigures> {
     let of = |((timed, phase), histogram): (&(Timed, String), &Histogram<u64>)| PhaseFigures {
         timed: *timed,
         phase: phase.clone(),
         figures: Figures::of(histogram),
     };
-    let mut phases: Vec<_> = tags.iter().zip(&histograms).map(of).collect();
+    let mut phases: Vec<_> = tags.iter().zip(histograms).map(of).collect();
     phases.sort_by(|a, b| (a.timed, a.phase != QUIET, &a.phase).cmp(&(b.timed, b.phase != QUIET, &b.phase)));
     phases
 }
 
-fn figures<'a>(samples: impl Iterator<Item = &'a Sample>) -> Figures {
-    let mut histogram = histogram();
-    samples.for_each(|sample| histogram.saturating_record(sample.ns));
-    Figures::of(&histogram)
+fn figures<'a>(histograms: impl Iterator<Item = &'a Histogram<u64>>) -> Figures {
+    let mut all = histogram();
+    histograms.for_each(|part| all.add(part).expect("both have the same bounds"));
+    Figures::of(&all)
 }
 
 fn histogram() -> Histogram<u64> {

@@ -4,7 +4,6 @@ use super::Timed;
 use crate::merge::Recording;
 use crate::phase::{Phases, QUIET};
 use history::{Kind, Nanos, Op, Outcome, Role, Value, WriterId};
-use std::collections::HashMap;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -21,7 +20,9 @@ pub struct Sample {
 
 /// All samples by rising second and tag; `tags` gets the tags they use.
 pub fn gather(recording: &Recording, phases: &Phases, tags: &mut Vec<(Timed, String)>) -> Vec<Sample> {
-    let mut gatherer = Gatherer { epoch: recording.history.names.epoch, phases, tags, known: HashMap::new() };
+    let unknown = vec![None; phases.windows().len() + 1];
+    let known = [unknown.clone(), unknown];
+    let mut gatherer = Gatherer { epoch: recording.history.names.epoch, phases, tags, known };
     let mut samples: Vec<Sample> =
         acks(recording).map(|(from, to)| gatherer.sample(Timed::Produce, from, to)).collect();
     let deliveries = deliveries(recording);
@@ -34,29 +35,30 @@ struct Gatherer<'a> {
     epoch: Nanos,
     phases: &'a Phases,
     tags: &'a mut Vec<(Timed, String)>,
-    known: HashMap<(Timed, Option<usize>), u16>,
+    /// By what is timed, and then by window, the quiet phase last.
+    known: [Vec<Option<u16>>; 2],
 }
 
 impl Gatherer<'_> {
     fn sample(&mut self, timed: Timed, from: Nanos, to: Nanos) -> Sample {
         let second = u32::try_from(to.since(self.epoch) / SECOND_NS).unwrap_or(u32::MAX);
-        let phase = self.phases.first(from, to);
-        let tag = match self.known.get(&(timed, phase)) {
-            Some(tag) => *tag,
+        let phase = self.phases.first(from, to).unwrap_or(self.phases.windows().len());
+        let tag = match self.known[timed as usize][phase] {
+            Some(tag) => tag,
             None => self.name(timed, phase),
         };
         Sample { second, tag, ns: to.since(from) }
     }
 
-    fn name(&mut self, timed: Timed, phase: Option<usize>) -> u16 {
-        let name = phase.map_or(QUIET, |at| &self.phases.windows()[at].name);
+    fn name(&mut self, timed: Timed, phase: usize) -> u16 {
+        let name = self.phases.windows().get(phase).map_or(QUIET, |window| &window.name);
         let name = (timed, name.replace([',', ' ', '\r', '\n'], "-"));
         let at = self.tags.iter().position(|tag| *tag == name).unwrap_or(self.tags.len());
         if at == self.tags.len() && at < usize::from(u16::MAX) {
             self.tags.push(name);
         }
         let tag = at.min(self.tags.len() - 1) as u16;
-        self.known.insert((timed, phase), tag);
+        self.known[timed as usize][phase] = Some(tag);
         tag
     }
 }
@@ -88,8 +90,8 @@ fn deliveries(recording: &Recording) -> Vec<(Nanos, Nanos)> {
 /// What was appended, by value. 16 bytes a record.
 struct Appends {
     values: Vec<(Value, u32)>,
-    /// Where each writer's values begin.
-    writers: HashMap<WriterId, usize>,
+    /// Where each writer's values begin, by writer.
+    writers: Vec<(WriterId, usize)>,
 }
 
 impl Appends {
@@ -97,16 +99,20 @@ impl Appends {
         let ops = recording.history.ops.iter().enumerate().filter(|(_, op)| op.kind() == Kind::Append);
         let mut values: Vec<_> = ops.map(|(at, op)| (op.value(), at as u32)).collect();
         values.sort_unstable();
-        let mut writers = HashMap::new();
-        for (at, (value, _)) in values.iter().enumerate() {
-            writers.entry(value.writer()).or_insert(at);
-        }
+        let first_of = |(at, part): (usize, &[(Value, u32)])| (part[0].0.writer(), at);
+        let parts = values.chunk_by(|a, b| a.0.writer() == b.0.writer()).scan(0, |at, part| {
+            let start = *at;
+            *at += part.len();
+            Some((start, part))
+        });
+        let writers = parts.map(first_of).collect();
         Appends { values, writers }
     }
 
     /// Where a value stands: at once if its writer's sequence has no holes before it, else by search.
     fn find(&self, value: Value) -> Option<usize> {
-        let start = *self.writers.get(&value.writer())?;
+        let writer = self.writers.binary_search_by_key(&value.writer(), |(writer, _)| *writer).ok()?;
+        let start = self.writers[writer].1;
         let ahead = value.sequence().checked_sub(self.values[start].0.sequence())?;
         let guess = start.saturating_add(ahead as usize);
         if self.values.get(guess).is_some_and(|(found, _)| *found == value) {
