@@ -16,6 +16,8 @@ pub mod topics;
 
 #[cfg(test)]
 pub mod cluster;
+#[cfg(test)]
+mod model;
 
 use crate::metadata::{
     error::ControllerError,

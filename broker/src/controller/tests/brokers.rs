@@ -6,7 +6,10 @@ use crate::metadata::{
     event::Happened,
     rpc::{CreateTopics, IsrProposal, NewTopic, Placement},
 };
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
 async fn create(client: &ControllerClient, name: &str, partitions: i32, replication_factor: i16) {
     let placement = Placement::Automatic { partitions, replication_factor };
@@ -113,4 +116,30 @@ async fn a_clean_stop_hands_over_before_it_ends_and_keeps_the_last_place_in_the_
 
 fn client_id(client: &ControllerClient) -> BrokerId {
     client.broker()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn bytes_that_make_no_sense_end_their_connection_and_nothing_else() {
+    let quorum = Quorum::start(1);
+    let address = quorum.address();
+    let call = |body: &str| [&u32::try_from(body.len()).unwrap().to_be_bytes()[..], body.as_bytes()].concat();
+    let deep = format!("{{\"id\":1,\"body\":{}", "[".repeat(100_000));
+    let garbage = [
+        vec![0xff; 64],
+        vec![0; 4],
+        call("{}"),
+        call("{\"id\":-1,\"body\":{\"Broker\":7}}"),
+        call("{\"id\":1,\"body\":{\"Raft\":{\"Append\":{}}}}"),
+        call(&deep),
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+    ];
+    for bytes in garbage {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        stream.write_all(&bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let ended = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+        assert!(answer.is_empty(), "{ended:?} {answer:?}");
+    }
+    let client = quorum.client(1);
+    assert!(client.ready(PATIENCE).await.is_ok());
 }

@@ -132,6 +132,11 @@ impl Quorum {
         drop(self.running.get_mut(&id).unwrap().resume.take());
     }
 
+    /// Where the first of them listens.
+    pub fn address(&self) -> String {
+        self.voters[&ControllerId(100)].clone()
+    }
+
     pub fn leadership(&self, id: ControllerId) -> watch::Receiver<Leadership> {
         self.running[&id].controller.leadership()
     }

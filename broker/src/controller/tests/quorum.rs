@@ -93,6 +93,31 @@ async fn a_stopped_controller_that_wakes_up_follows_and_what_it_left_behind_has_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_deposed_controller_is_asked_has_no_effect() {
+    let mut quorum = Quorum::start(3);
+    let clients = three_brokers(&quorum).await;
+    let first = quorum.leader().await;
+    let mut misled = quorum.client_config(9, None);
+    misled.voters.retain(|id, _| *id == first);
+    misled.attempt_timeout = PATIENCE;
+    misled.request_timeout = Duration::from_secs(5);
+    let misled = ControllerClient::start(misled);
+    misled.ready(PATIENCE).await.unwrap();
+    quorum.stop(first);
+    let stale = NewTopic { name: "stale".into(), ..NewTopic::default() };
+    let asked =
+        tokio::spawn(
+            async move { misled.create_topics(CreateTopics { topics: vec![stale], validate_only: false }).await },
+        );
+    quorum.leader().await;
+    create(&clients[0], "t").await;
+    quorum.resume(first);
+    assert_eq!(asked.await.unwrap(), Err(ControllerError::Timeout));
+    let image = until(&clients[1], |image| image.topics.contains_key("t")).await;
+    assert!(!image.topics.contains_key("stale"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_lone_controller_that_was_stopped_longer_than_a_session_fences_nobody_that_lives() {
     let mut quorum = Quorum::start(1);
     let clients = three_brokers(&quorum).await;

@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, io::Cursor, path::PathBuf, sync::Arc, time::Duration};
 
-use openraft::{
-    BasicNode, Config, Raft, RaftMetrics, ServerState, Snapshot, SnapshotPolicy,
-    error::{Fatal, InitializeError, RaftError},
-};
+use openraft::{BasicNode, Config, Raft, RaftMetrics, ServerState, Snapshot, SnapshotPolicy, error::Fatal};
 use thiserror::Error;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpStream,
+    sync::watch,
+    task::JoinHandle,
+    time::{interval, timeout},
+};
 
 use super::{
     Outcome, Types,
@@ -25,6 +27,8 @@ use crate::metadata::{
     record::Proposal,
     stamp::Stamp,
 };
+
+const LISTEN_PACE: Duration = Duration::from_millis(20);
 
 /// What a voter must know.
 #[derive(Clone, Debug)]
@@ -66,12 +70,12 @@ pub struct RaftQuorum {
     raft: Raft<Types>,
     committed: watch::Receiver<Committed>,
     leadership: watch::Receiver<Leadership>,
-    watcher: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Drop for RaftQuorum {
     fn drop(&mut self) {
-        self.watcher.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -88,10 +92,10 @@ impl RaftQuorum {
         let (store, machine) = open(&config, publish, Arc::clone(&events))?;
         let openraft_config = Arc::new(openraft_config(&config)?);
         let raft = Raft::new(config.id, openraft_config, Network::default(), store, machine).await.map_err(Box::new)?;
-        initialize(&raft, &config).await?;
+        let bootstrap = tokio::spawn(bootstrap(raft.clone(), config.clone()));
         let (leaders, leadership) = watch::channel(leadership(&raft.metrics().borrow(), &config));
         let watcher = tokio::spawn(watch_leader(raft.metrics(), config.clone(), leaders, events));
-        Ok(Self { config, raft, committed, leadership, watcher })
+        Ok(Self { config, raft, committed, leadership, tasks: [watcher, bootstrap] })
     }
 
     /// This voter.
@@ -200,16 +204,39 @@ fn openraft_config(config: &RaftConfig) -> Result<Config, Box<openraft::ConfigEr
     config.validate().map_err(Box::new)
 }
 
-async fn initialize(raft: &Raft<Types>, config: &RaftConfig) -> Result<(), Box<Fatal<ControllerId>>> {
-    if raft.is_initialized().await.map_err(Box::new)? {
-        return Ok(());
+/// On the very first start: proposes the configured voters. All of them would propose the same, so that it does not matter who is first;
+/// but the first one alone, once others can be reached, wins the first election at once. A voter that is a member already, or becomes one
+/// meanwhile, is refused by openraft, and rightly.
+async fn bootstrap(raft: Raft<Types>, config: RaftConfig) {
+    if config.voters.keys().next() == Some(&config.id) {
+        let _nobody_there = timeout(config.election_timeout, others_listen(&config)).await;
+    } else {
+        let mut metrics = raft.metrics();
+        let contacted = metrics.wait_for(|metrics| metrics.current_term > 0);
+        let _first_one_silent = timeout(config.election_timeout * 2, contacted).await;
     }
-    let node = |address: &String| BasicNode::new(address);
-    let members: BTreeMap<_, _> = config.voters.iter().map(|(id, address)| (*id, node(address))).collect();
-    match raft.initialize(members).await {
-        // Another voter was faster, and has made this one a member meanwhile.
-        Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_) | InitializeError::NotInMembers(_))) => Ok(()),
-        Err(RaftError::Fatal(fatal)) => Err(Box::new(fatal)),
+    if !raft.is_initialized().await.unwrap_or(true) {
+        let members: BTreeMap<_, _> =
+            config.voters.iter().map(|(id, address)| (*id, BasicNode::new(address))).collect();
+        let _refused = raft.initialize(members).await;
+    }
+}
+
+async fn others_listen(config: &RaftConfig) {
+    let others = config.voters.iter().filter(|(id, _)| **id != config.id);
+    let mut missing = config.voters.len() / 2;
+    let mut waiting: Vec<_> = others.map(|(_, address)| address).collect();
+    let mut pace = interval(LISTEN_PACE);
+    while missing > 0 {
+        pace.tick().await;
+        let mut silent = Vec::new();
+        for address in waiting {
+            match TcpStream::connect(address).await {
+                Ok(_) => missing = missing.saturating_sub(1),
+                Err(_) => silent.push(address),
+            }
+        }
+        waiting = silent;
     }
 }
 
