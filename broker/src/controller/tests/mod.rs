@@ -1,6 +1,7 @@
 //! Whole controllers and clients in one process: each controller has a runtime of its own, which can be killed or stopped.
 
 mod brokers;
+mod chaos;
 mod quorum;
 
 use std::{
