@@ -5,6 +5,9 @@
 //! off therefore knows, by its own clock alone, that it may have been deposed, and answers NOT_LEADER_OR_FOLLOWER
 //! instead of serving a stale log.
 //!
+//! A leader may also be deposed without being fenced. If it stays in the ISR, its successor commits nothing before it
+//! has followed; if it leaves because it stops, it gives the lease up first.
+//!
 //! **This is stricter than Kafka**, whose deposed leaders serve reads (up to their high watermark) and acks=1 writes
 //! until they hear of it: see catalogue R06. `stormglass.leader.lease.enable=false` gives Kafka's behaviour.
 //!
@@ -12,7 +15,7 @@
 //! at the lease *after* reading what is answered: then what was read was true while the lease held.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock;
@@ -21,23 +24,29 @@ use crate::clock;
 #[derive(Clone, Debug)]
 pub struct Lease {
     heard_ns: Arc<AtomicU64>,
+    given_up: Arc<AtomicBool>,
     length: Option<Duration>,
 }
 
 impl Lease {
     /// A lease that a heartbeat sent at `heard_ns` (boot time; 0 for none) holds for `length`.
     pub fn new(heard_ns: Arc<AtomicU64>, length: Duration) -> Lease {
-        Lease { heard_ns, length: Some(length) }
+        Lease { heard_ns, given_up: Arc::default(), length: Some(length) }
     }
 
     /// A lease that never ends.
     pub fn endless() -> Lease {
-        Lease { heard_ns: Arc::default(), length: None }
+        Lease { heard_ns: Arc::default(), given_up: Arc::default(), length: None }
     }
 
     /// Whether nobody else can lead what this broker leads.
     pub fn held(&self) -> bool {
-        self.length.is_none_or(|length| self.age() < length)
+        self.length.is_none_or(|length| !self.given_up.load(Ordering::Acquire) && self.age() < length)
+    }
+
+    /// Ends it for good, before the controller is asked to give all leaderships to others.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
     }
 
     /// Whether reads are to be strictly up to date.

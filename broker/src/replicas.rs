@@ -207,6 +207,7 @@ fn open_log(
             why: cut.why.to_string(),
         });
     }
+    recovery.findings.iter().for_each(|finding| events.note(format!("{id}: {finding}")));
     Ok(log)
 }
 

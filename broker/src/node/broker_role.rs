@@ -119,6 +119,7 @@ impl BrokerRole {
             return None;
         }
         let patience = values.millis("stormglass.shutdown.timeout.ms");
+        self.broker.context.lease.give_up();
         self.broker.controller.stop(patience).await.ok()
     }
 

@@ -113,13 +113,12 @@ impl Partition {
 
     /// Cuts the log back to `to`, and the high watermark with it.
     pub(super) fn truncate(&self, inner: &mut Inner, to: Offset, why: &str) -> Result<(), LogError> {
-        let (end, from) = (inner.log.end_offset(), inner.high_watermark);
-        if to >= end {
-            return Ok(());
-        }
+        let from = inner.high_watermark;
         let truncated = inner.log.truncate_to(to)?;
-        inner.high_watermark = from.min(truncated.to);
-        self.tell_truncation(inner, (truncated.from, truncated.to), from, why);
+        if truncated.to < truncated.from {
+            inner.high_watermark = from.min(truncated.to);
+            self.tell_truncation(inner, (truncated.from, truncated.to), from, why);
+        }
         Ok(())
     }
 

@@ -24,6 +24,9 @@ mod produce;
 mod sync;
 pub mod watchers;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;

@@ -183,7 +183,9 @@ impl Fetcher {
             let (high_watermark, start) = (Offset(part.high_watermark), Offset(part.log_start_offset));
             one.partition.replicate(one.epoch, records, high_watermark, start)
         };
+        let stuck = diverging.epoch >= 0 && one.partition.position(one.epoch) == Some(one.position);
         match taken {
+            Ok(()) if stuck => self.assignments.failed(one, self.setting.replica.backoff_max),
             Ok(()) => self.assignments.succeeded(one),
             Err(error) => self.refuse(one, &error),
         }
