@@ -9,6 +9,7 @@ use super::reader::{WALK_BYTES, WalkError};
 use super::scan::Scan;
 use super::{Log, LogConfig, LogError, Offset};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -114,6 +115,20 @@ pub enum Finding {
         /// Where it begins now.
         start: Offset,
     },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Finding::IndexRebuilt { segment, why } => write!(f, "segment {segment} indexed anew: {why}"),
+            Finding::Damaged { segment, position, why } => {
+                write!(f, "segment {segment} damaged at byte {position}: {why}")
+            }
+            Finding::Gap { from, to } => write!(f, "no segment holds offsets {from} to {to}"),
+            Finding::EpochsRebuilt { why } => write!(f, "leader epochs read off the batches: {why}"),
+            Finding::Restarted { end, start } => write!(f, "emptied to begin at {start}: the log ended at {end}"),
+        }
+    }
 }
 
 /// What opening a log found and did.

@@ -33,7 +33,7 @@ impl Log {
     /// from `known_until` on are indexed anew on the way; a snapshot above it is of no use, and neither is one above
     /// the high watermark, because it does not tell the transactions decided below it.
     pub(super) fn load_producers(&mut self, known_until: Offset) -> Result<(), LogError> {
-        let mut from = self.start;
+        let mut from = self.segments.first_base();
         self.producers = Producers::default();
         let snapshot_max = known_until.min(self.high_watermark);
         while let Some(at) = self.snapshots.range(..=snapshot_max).next_back().copied() {

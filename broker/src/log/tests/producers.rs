@@ -153,6 +153,29 @@ fn a_duplicate_is_recognised_after_a_kill_a_clean_stop_and_a_truncation() {
 }
 
 #[test]
+fn a_snapshot_of_records_that_were_cut_off_is_never_used_again() {
+    let dir = folder();
+    let two = Spec::plain(1).bytes().len() as u32 * 2;
+    let config = LogConfig { segment_bytes: two, ..LogConfig::default() };
+    let (mut log, _) = open(dir.path(), &config);
+    (0..8).for_each(|sequence| lead(&mut log, 0, &Spec::of(1, 0, sequence, 1)).map(drop).unwrap());
+    drop(log);
+    let torn = dir.path().join(format!("{:020}.log", 2));
+    std::fs::OpenOptions::new().write(true).open(&torn).unwrap().set_len(u64::from(two) - 1).unwrap();
+    let (mut log, _) = open(dir.path(), &config);
+    assert_eq!(log.end_offset(), Offset(3));
+    for (sequence, count) in [(0, 2), (2, 1), (3, 1), (4, 1)] {
+        lead(&mut log, 0, &Spec::of(2, 0, sequence, count)).unwrap();
+    }
+    log.flush(NOW_MS).unwrap();
+    drop(log);
+    std::fs::remove_file(dir.path().join(format!("{:020}.snapshot", 7))).unwrap();
+    let (log, _) = open_as(dir.path(), &config, Stop::Unclean, Offset(8));
+    let last = |id| log.producer(ProducerId(id)).map(Producer::last_sequence);
+    assert_eq!((last(1), last(2)), (Some(2), Some(4)));
+}
+
+#[test]
 fn an_idle_producer_is_forgotten_and_one_with_an_open_transaction_is_not() {
     let dir = folder();
     let config = LogConfig { producer_id_expiration_ms: 1000, ..LogConfig::default() };

@@ -116,6 +116,31 @@ fn an_aborted_index_is_written_in_kafkas_format_when_its_segment_is_closed() {
     assert_eq!(bytes, [&[0, 0][..], &number(9), &number(0), &number(1), &number(2)].concat());
 }
 
+#[test]
+fn a_transaction_that_began_in_deleted_records_is_still_aborted_after_a_kill() {
+    for segment_bytes in [1 << 20, 200] {
+        let dir = folder();
+        let config = LogConfig { segment_bytes, ..LogConfig::default() };
+        let (mut log, _) = open(dir.path(), &config);
+        (0..6).for_each(|sequence| data(&mut log, 1, sequence));
+        log.delete_records(Offset(3));
+        log.delete_old(NOW_MS, Offset(6)).unwrap();
+        mark(&mut log, 1, 0, Outcome::Abort, 0).unwrap();
+        let before = log.aborted_transactions(Offset(3), Offset(7)).unwrap();
+        assert_eq!(before.iter().map(|aborted| aborted.first.0).collect::<Vec<_>>(), [0]);
+        drop(log);
+        let opening = Opening {
+            stop: Stop::Unclean,
+            recovery_point: Offset(0),
+            log_start: Offset(3),
+            high_watermark: Offset(6),
+            now_ms: NOW_MS,
+        };
+        let (log, _) = Log::open(dir.path(), config, opening).unwrap();
+        assert_eq!(log.aborted_transactions(Offset(3), Offset(7)).unwrap(), before);
+    }
+}
+
 /// A step of the transaction model: a producer writes, or its transaction ends.
 #[derive(Clone, Debug)]
 enum Step {
