@@ -64,9 +64,14 @@ struct Running {
 }
 
 impl Quorum {
-    /// Starts this many controllers.
+    /// Starts this many controllers, with sessions of a second.
     pub fn start(count: i32) -> Self {
-        Self::tuned(count, |_| {})
+        Self::tuned(count, |config| config.session_timeout = Duration::from_secs(1))
+    }
+
+    /// Starts this many controllers, with sessions that do not end while a test runs.
+    pub fn patient(count: i32) -> Self {
+        Self::tuned(count, |config| config.session_timeout = PATIENCE)
     }
 
     pub fn tuned(count: i32, tune: fn(&mut ControllerConfig)) -> Self {
@@ -85,7 +90,6 @@ impl Quorum {
     fn launch(&mut self, id: ControllerId, socket: std::net::TcpListener) {
         let mut config = ControllerConfig::new(id, self.voters.clone(), self.folder_of(id));
         config.election_timeout = Duration::from_millis(300);
-        config.session_timeout = Duration::from_millis(1000);
         (self.tune)(&mut config);
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let events: Arc<Heard> = Arc::clone(&self.heard);

@@ -42,7 +42,7 @@ fn fenced(quorum: &Quorum) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn when_the_active_controller_dies_another_takes_over_and_fences_nobody() {
-    let mut quorum = Quorum::start(3);
+    let mut quorum = Quorum::patient(3);
     let clients = three_brokers(&quorum).await;
     create(&clients[0], "t").await;
     let first = quorum.leader().await;
@@ -60,7 +60,7 @@ async fn when_the_active_controller_dies_another_takes_over_and_fences_nobody() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_controller_without_a_majority_neither_decides_nor_says_that_it_leads() {
-    let mut quorum = Quorum::start(3);
+    let mut quorum = Quorum::patient(3);
     let client = quorum.client(1);
     client.ready(PATIENCE).await.unwrap();
     let leader = quorum.leader().await;
@@ -76,7 +76,7 @@ async fn a_controller_without_a_majority_neither_decides_nor_says_that_it_leads(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_stopped_controller_that_wakes_up_follows_and_what_it_left_behind_has_no_effect() {
-    let mut quorum = Quorum::start(3);
+    let mut quorum = Quorum::patient(3);
     let clients = three_brokers(&quorum).await;
     let first = quorum.leader().await;
     quorum.stop(first);
@@ -94,7 +94,7 @@ async fn a_stopped_controller_that_wakes_up_follows_and_what_it_left_behind_has_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_deposed_controller_is_asked_has_no_effect() {
-    let mut quorum = Quorum::start(3);
+    let mut quorum = Quorum::patient(3);
     let clients = three_brokers(&quorum).await;
     let first = quorum.leader().await;
     let mut misled = quorum.client_config(9, None);
@@ -119,10 +119,10 @@ async fn what_a_deposed_controller_is_asked_has_no_effect() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_lone_controller_that_was_stopped_longer_than_a_session_fences_nobody_that_lives() {
-    let mut quorum = Quorum::start(1);
+    let mut quorum = Quorum::tuned(1, |config| config.session_timeout = Duration::from_secs(2));
     let clients = three_brokers(&quorum).await;
     quorum.stop(ControllerId(100));
-    tokio::time::sleep_until(tokio::time::Instant::now() + Duration::from_millis(2500)).await;
+    tokio::time::sleep_until(tokio::time::Instant::now() + Duration::from_millis(3500)).await;
     quorum.resume(ControllerId(100));
     create(&clients[0], "t").await;
     assert_eq!(fenced(&quorum), 0);
@@ -133,7 +133,7 @@ async fn a_lone_controller_that_was_stopped_longer_than_a_session_fences_nobody_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_lone_controller_comes_back_with_everything_committed_even_after_a_torn_write() {
-    let mut quorum = Quorum::start(1);
+    let mut quorum = Quorum::patient(1);
     let id = ControllerId(100);
     let clients = three_brokers(&quorum).await;
     create(&clients[0], "t").await;

@@ -1,7 +1,7 @@
 //! Finds the active controller and asks it.
 //!
 //! One connection is shared by all askers; whoever finds it dead throws it away, and the next one dials: the hinted leader first, else
-//! the next voter in turn. Backs off between rounds that found nobody.
+//! the next voter in turn. Backs off between rounds that found nobody, and when controllers point at each other.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -69,12 +69,14 @@ impl Link {
 
     async fn ask_until_answered(&self, request: Request, patience_each: Duration) -> Result<Reply, ControllerError> {
         let mut backoff = BACKOFF_MIN;
+        let mut hints_left = self.voters.len();
         loop {
             match self.attempt(&request, patience_each).await {
                 Attempt::Answered(answer) => return answer,
                 Attempt::Unknown if !is_repeatable(&request) => return Err(ControllerError::Timeout),
-                Attempt::ElsewhereAt => {}
-                Attempt::Unknown | Attempt::NotAsked => {
+                Attempt::Elsewhere if hints_left > 0 => hints_left -= 1,
+                Attempt::Unknown | Attempt::NotAsked | Attempt::Elsewhere => {
+                    hints_left = self.voters.len();
                     sleep_until(Instant::now() + backoff).await;
                     backoff = (backoff * 2).min(BACKOFF_MAX);
                 }
@@ -87,7 +89,7 @@ impl Link {
         match connection.call(CallBody::Broker(request.clone()), patience).await {
             Ok(ResponseBody::Broker(Err(ControllerError::NotController(hint)))) => {
                 self.discard(&connection, hint).await;
-                if hint.is_some_and(|hint| hint != id) { Attempt::ElsewhereAt } else { Attempt::NotAsked }
+                if hint.is_some_and(|hint| hint != id) { Attempt::Elsewhere } else { Attempt::NotAsked }
             }
             Ok(ResponseBody::Broker(answer)) => Attempt::Answered(answer),
             Ok(ResponseBody::Raft(_)) | Err(_) => {
@@ -130,8 +132,8 @@ impl Route {
 
 enum Attempt {
     Answered(Result<Reply, ControllerError>),
-    /// Another controller leads, and which one is known.
-    ElsewhereAt,
+    /// Not done: another controller leads, and which one is known.
+    Elsewhere,
     /// Not done, for certain.
     NotAsked,
     /// Perhaps done.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! journal   pure: the lines of the log file and what they add up to
-//! files     the folder: segments, recovery, the thread that writes and syncs
+//! files     the folder: segments, recovery
+//! writer    the thread that writes and syncs
 //! store     openraft's log storage upon the two
 //! snapshot  the image in a file
 //! machine   openraft's state machine: the image, its watchers, its events
@@ -23,6 +24,7 @@ pub mod network;
 pub mod quorum;
 pub mod snapshot;
 pub mod store;
+pub mod writer;
 
 use std::io::Cursor;
 

@@ -16,8 +16,8 @@ use openraft::{
 
 use super::{
     Entry, LogId, StorageError, Types, Vote,
-    files::{Done, Files},
     journal::{self, Journal, Line},
+    writer::{Done, Files},
 };
 use crate::metadata::ids::ControllerId;
 
