@@ -1,4 +1,4 @@
-//! [`MetadataQuorum`] by openraft: one or three voters, fixed by `controller.quorum.voters`.
+//! [`MetadataQuorum`](super::quorum::MetadataQuorum) by openraft: one or three voters, fixed by `controller.quorum.voters`.
 //!
 //! ```text
 //! journal   pure: the lines of the log file and what they add up to
