@@ -16,7 +16,7 @@ stormglass puts real message brokers through real faults and says, with proof, w
   stormglass check runs/latest                judge a finished (or killed) run again, from its files
 
 A run leaves its history, faults, verdict and every anomaly in runs/; runs/latest points at the newest.
-Exit codes: 0 held, 1 violation, 2 inconclusive, 64 usage, 65 unreadable input, 69 no start, 70 internal, 130 interrupted.
+Exit codes: 0 all claims held, 1 violation, 2 inconclusive, 64 usage, 65 unreadable input, 69 no start, 70 internal.
 `stormglass help` lists all commands, `stormglass run --help` all flags.
 ";
 

@@ -4,22 +4,20 @@
 //! read from the journals and the brokers' folders instead, and nothing is thrown away.
 
 use crate::commands::Failure;
-use crate::run::{End, Wish};
+use crate::run::{End, Wish, journals_in};
 use crate::scenario::Scenario;
 use crate::terminal;
 use checker::{Finding, Judgement, Status, judge as judge_history};
 use history::{Kind, LogId, Nanos, Op, Outcome, Value};
 use nemesis::coverage::Tally;
-use nemesis::episode::Evidence;
 use nemesis::{Coverage, Episode, Floors};
-use results::arrow::{history as history_file, replicas as replicas_file};
 use results::latency::Latency;
 use results::merge::{Problems, Recording};
 use results::phase::{Phases, Window};
 use results::replicas::Evidence as OnDisk;
 use results::summary::Summary;
 use results::verdict::{Circumstances, Coverage as Told, Disks, FaultTally, VerdictFile};
-use results::{Exit, FileError, Manifest, RunFolder, anomalies, json, merge};
+use results::{Exit, FileError, Manifest, RunFolder, anomalies, arrow, json, merge};
 use std::collections::{BTreeMap, HashSet};
 
 /// The files of a run, read.
@@ -72,15 +70,15 @@ pub fn end_file(folder: &RunFolder) -> std::path::PathBuf {
 }
 
 fn read_history(folder: &RunFolder, manifest: &Manifest) -> Result<(Recording, Problems), FileError> {
-    if folder.history().exists() {
-        return Ok((history_file::read_history(&folder.history())?, Problems::default()));
+    if folder.history().exists() || journals_in(&folder.journals()).is_empty() {
+        return Ok((arrow::read_history(&folder.history())?, Problems::default()));
     }
     merge::merge(&folder.journals(), manifest.names.clone())
 }
 
 fn read_replicas(folder: &RunFolder, manifest: &Manifest) -> Result<Option<OnDisk>, FileError> {
     if folder.replicas().exists() {
-        return replicas_file::read_replicas(&folder.replicas()).map(Some);
+        return arrow::read_replicas(&folder.replicas()).map(Some);
     }
     let nodes: Vec<_> = manifest.names.nodes.iter().map(|n| (*n, folder.broker(*n).join("data"))).collect();
     if !nodes.iter().all(|(_, data)| data.is_dir()) {
@@ -202,7 +200,7 @@ fn tell(coverage: &Coverage, episodes: &[Episode]) -> Told {
     let tally = |t: &Tally, of: &dyn Fn(&Episode) -> bool| {
         let mut evidence: BTreeMap<String, u64> = BTreeMap::new();
         for seen in episodes.iter().filter(|e| of(e)).flat_map(|e| &e.evidence) {
-            *evidence.entry(name_of(seen)).or_default() += 1;
+            *evidence.entry(seen.name().to_owned()).or_default() += 1;
         }
         let Tally { asked, installed, effective, exposed, acks_at_risk } = *t;
         FaultTally { asked, installed, effective, exposed, acks_at_risk, evidence }
@@ -212,12 +210,6 @@ fn tell(coverage: &Coverage, episodes: &[Episode]) -> Told {
         total: tally(&coverage.total, &|_| true),
         faults: faults.map(|(kind, t)| (kind.name().to_owned(), tally(t, &|e: &Episode| e.fault == *kind))).collect(),
     }
-}
-
-/// A piece of evidence by the name it has in `faults.jsonl`.
-fn name_of(evidence: &Evidence) -> String {
-    let value = serde_json::to_value(evidence).unwrap_or_default();
-    value.get("what").and_then(|name| name.as_str()).unwrap_or("evidence").to_owned()
 }
 
 fn acked(recording: &Recording) -> impl Iterator<Item = &Op> {

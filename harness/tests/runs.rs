@@ -103,7 +103,7 @@ fn a_sound_run_passes_is_judged_the_same_again_and_leaves_nothing_behind() {
     exits(&again, 0);
     let body = |text: &str| text.lines().filter(|l| !l.starts_with("folder")).collect::<Vec<_>>().join("\n");
     assert_eq!(body(&String::from_utf8_lossy(&again.stdout)), body(&summary));
-    assert_eq!(bench.alive(), []);
+    assert!(bench.alive().is_empty());
     cut_files_are_65(&bench);
 }
 
@@ -185,7 +185,7 @@ fn one_interrupt_heals_drains_and_judges() {
     assert_eq!(run.wait().expect("the run is ours").code(), Some(130));
     assert_eq!(bench.verdict()["exit"], 130);
     assert_eq!(bench.verdict()["counts"]["logs_drained"], 4, "it was drained");
-    assert_eq!(bench.alive(), []);
+    assert!(bench.alive().is_empty());
     exits(&bench.stormglass(&["check", "runs/latest"]), 130);
 }
 
@@ -198,7 +198,7 @@ fn a_port_in_use_is_69_with_the_nodes_last_words_and_the_folder_kept() {
     exits(&run, 69);
     assert!(text(&run).contains("stdout.log") && text(&run).contains("kept in"), "{}", text(&run));
     assert!(has_manifest(&bench.latest()), "{}", text(&run));
-    assert_eq!(bench.alive(), []);
+    assert!(bench.alive().is_empty());
 }
 
 fn has_manifest(folder: &Path) -> bool {

@@ -42,12 +42,14 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// Whether a side that ended like this showed what it must; if not, why not.
-    pub fn judge(self, exit: Exit, lost: u64) -> Result<(), String> {
+    /// Whether a side that ended like this showed what it must; if not, why not. `short_of` is what an inconclusive run
+    /// did not reach.
+    pub fn judge(self, exit: Exit, lost: u64, short_of: &[String]) -> Result<(), String> {
         match (self, exit, lost) {
             (Expected::Loss, Exit::Pass, 1..) | (Expected::NoLoss, Exit::Pass, 0) => Ok(()),
             (Expected::Loss, Exit::Pass, 0) => Err("nothing was lost".into()),
             (Expected::NoLoss, Exit::Pass, lost) => Err(format!("{lost} acknowledged records were lost")),
+            (_, Exit::Inconclusive, _) => Err(short_of.join("; ")),
             (_, exit, _) => Err(format!("it ended in {}", exit.meaning())),
         }
     }
@@ -67,14 +69,16 @@ mod tests {
 
     #[test]
     fn a_side_that_did_not_reach_its_condition_shows_nothing() {
-        assert!(Expected::Loss.judge(Exit::Inconclusive, 5).is_err());
-        assert!(Expected::NoLoss.judge(Exit::Inconclusive, 0).is_err());
+        assert!(Expected::Loss.judge(Exit::Inconclusive, 5, &[]).is_err());
+        assert!(Expected::NoLoss.judge(Exit::Inconclusive, 0, &[]).is_err());
     }
 
     #[test]
     fn a_losing_side_must_lose_and_a_safe_side_must_not() {
-        assert!(Expected::Loss.judge(Exit::Pass, 1).is_ok() && Expected::Loss.judge(Exit::Pass, 0).is_err());
-        assert!(Expected::NoLoss.judge(Exit::Pass, 0).is_ok() && Expected::NoLoss.judge(Exit::Pass, 1).is_err());
-        assert!(Expected::NoLoss.judge(Exit::Violation, 1).is_err());
+        assert!(Expected::Loss.judge(Exit::Pass, 1, &[]).is_ok() && Expected::Loss.judge(Exit::Pass, 0, &[]).is_err());
+        assert!(
+            Expected::NoLoss.judge(Exit::Pass, 0, &[]).is_ok() && Expected::NoLoss.judge(Exit::Pass, 1, &[]).is_err()
+        );
+        assert!(Expected::NoLoss.judge(Exit::Violation, 1, &[]).is_err());
     }
 }

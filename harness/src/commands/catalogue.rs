@@ -3,10 +3,14 @@
 use super::{Failure, run};
 use crate::catalogue::{self, Entry, Side};
 use crate::cli::{CatalogueCommand, OutputArgs};
+use crate::judging::Judged;
 use crate::run::{self as runs, Job};
 use crate::{suggest, terminal};
 use results::Exit;
 use std::time::Instant;
+
+/// A side whose condition was not reached is run so often at most.
+const ATTEMPTS_MAX: usize = 3;
 
 /// Runs an entry, or lists them.
 pub fn catalogue(command: CatalogueCommand) -> Result<Exit, Failure> {
@@ -43,28 +47,40 @@ fn run_entry(entry: &Entry, seed: u64, output: &OutputArgs) -> Result<Exit, Fail
     Ok(exit)
 }
 
+/// Runs a side; again, and saying so, if its condition was not reached.
 fn run_side(entry: &Entry, side: &Side, output: &OutputArgs) -> Result<(Exit, String), Failure> {
     run::refuse(&side.scenario)?;
+    let mut missed = Vec::new();
+    loop {
+        let judged = run_once(entry, side, output)?;
+        let shown = side.expected.judge(judged.exit, judged.judgement.counts.lost, &judged.verdict.short_of);
+        match (&shown, judged.exit) {
+            (Err(why), Exit::Inconclusive) if missed.len() + 1 < ATTEMPTS_MAX => missed.push(why.clone()),
+            (Ok(()), _) => return Ok((Exit::Pass, line(side, &judged, "as promised", &missed))),
+            (Err(why), Exit::Pass) => return Ok((Exit::Violation, line(side, &judged, why, &missed))),
+            (Err(why), exit) => return Ok((exit, line(side, &judged, why, &missed))),
+        }
+    }
+}
+
+fn run_once(entry: &Entry, side: &Side, output: &OutputArgs) -> Result<Judged, Failure> {
     let repeat = ["stormglass", "catalogue", "run", entry.id, "--seed"].map(String::from).into_iter();
     let repeat = repeat.chain([format!("{:x}", side.scenario.seed)]).collect();
     let (scenario, keeping) = (side.scenario.clone(), run::keeping(output));
-    let judged = runs::execute(&Job { scenario, keeping, repeat: Some(repeat), quiet: output.quiet })?;
+    runs::execute(&Job { scenario, keeping, repeat: Some(repeat), quiet: output.quiet })
+}
+
+fn line(side: &Side, judged: &Judged, how: &str, missed: &[String]) -> String {
     let counts = &judged.judgement.counts;
-    let shown = side.expected.judge(judged.exit, counts.lost);
-    let exit = match (&shown, judged.exit) {
-        (Ok(()), _) => Exit::Pass,
-        (Err(_), Exit::Pass) => Exit::Violation,
-        (Err(_), exit) => exit,
-    };
-    let how = shown.map_or_else(|why| format!("NOT SHOWN: {why}"), |()| "as promised".into());
-    let line = format!(
-        "{:7} {:10} acked {:6}   in the union of the replica logs {:6}   lost {:5}   {how}\n        {}",
+    let on_disk = judged.verdict.disks.as_ref().map_or_else(|| "?".into(), |disks| disks.acked.to_string());
+    let again: String =
+        missed.iter().map(|why| format!("        tried again, its condition was not reached: {why}\n")).collect();
+    format!(
+        "{again}{:7} {:10} acked {:6}   in the union of the replica logs {on_disk:6}   lost {:5}   {how}\n        {}",
         side.name,
         side.setting,
         counts.acked,
-        judged.verdict.disks.as_ref().map_or_else(|| "?".into(), |disks| disks.acked.to_string()),
         counts.lost,
         judged.folder.path().display(),
-    );
-    Ok((exit, line))
+    )
 }

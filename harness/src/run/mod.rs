@@ -18,6 +18,7 @@ pub use break_it::plan;
 pub use bring_up::{Cluster, bring_up};
 pub use interrupt::{Interrupt, Wish};
 pub use processes::Processes;
+pub use tally::journals_in;
 
 use crate::commands::Failure;
 use crate::judging::{self, Judged};
