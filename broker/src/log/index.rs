@@ -1,7 +1,7 @@
 //! The three indexes beside a segment: offset to position, timestamp to offset, and aborted transactions.
 //!
-//! An index is a sorted file of entries of one size. That of the active segment is held in memory and written when the
-//! segment is closed; that of a closed one is searched on disk, so that an idle log costs no memory.
+//! An index is a sorted file of entries of one size. One that is added to is held in memory and written when its
+//! segment is closed; one that is not is searched on disk, so that an idle log costs no memory.
 //!
 //! **Invariant:** an index is never needed to be right about the log, only to be fast: a segment at or above the
 //! recovery point is indexed anew after an unclean stop, and an index that does not fit its segment likewise.
@@ -171,11 +171,6 @@ impl<E: Entry> Index<E> {
     pub fn truncate(&mut self, count: usize) -> Result<(), LogError> {
         self.resident()?.truncate(count);
         Ok(())
-    }
-
-    /// Brings the entries into memory, for a segment that is appended to again.
-    pub fn load(&mut self) -> Result<(), LogError> {
-        self.resident().map(|_| ())
     }
 
     /// Writes the entries to the file and lets go of them in memory.

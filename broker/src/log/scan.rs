@@ -58,10 +58,7 @@ impl<'a> Scan<'a> {
     /// The segments, where the first of those lies that were read batch by batch, and the report.
     pub fn finish(mut self) -> Result<(Segments, Option<Offset>, Recovery), LogError> {
         let active = match self.segments.pop() {
-            Some(mut last) => {
-                last.unseal()?;
-                last
-            }
+            Some(last) => last,
             None => Segment::create(self.dir, self.opening.log_start)?,
         };
         Ok((Segments::new(self.dir, self.segments, active), self.rescanned_from, self.recovery))

@@ -349,13 +349,6 @@ impl Segment {
         self.offsets.file().is_some()
     }
 
-    /// Opens the segment for appending again.
-    pub fn unseal(&mut self) -> Result<(), LogError> {
-        self.offsets.load()?;
-        self.times.load()?;
-        self.aborted.load()
-    }
-
     /// The files to sync, with their paths.
     pub fn files(&self) -> impl Iterator<Item = (&Path, &Arc<File>)> {
         let indexes = [self.offsets.file(), self.times.file(), self.aborted.file()];

@@ -85,8 +85,7 @@ impl Segments {
     pub fn drop_from(&mut self, offset: Offset) -> Result<u64, LogError> {
         let mut bytes = 0;
         while self.active.base() >= offset {
-            let Some(mut below) = self.closed.pop() else { break };
-            below.unseal()?;
+            let Some(below) = self.closed.pop() else { break };
             let gone = std::mem::replace(&mut self.active, below);
             bytes += gone.size();
             gone.remove_files()?;

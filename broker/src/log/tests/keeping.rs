@@ -151,6 +151,8 @@ fn deleted_records_are_out_of_range_at_once_and_their_files_go_later() {
     log.delete_records(Offset(1));
     assert_eq!(log.start_offset(), Offset(3), "the start never goes back");
     assert_eq!(log.delete_old(NOW_MS, Offset(5)).unwrap().segments, 3);
+    let left = (1..5).filter(|at| dir.path().join(format!("{at:020}.snapshot")).exists()).collect::<Vec<_>>();
+    assert_eq!((left, segments(&dir)), (vec![3, 4], 2), "snapshots go with their segments");
     log.delete_records(Offset(99));
     assert_eq!((log.start_offset(), log.end_offset()), (Offset(5), Offset(5)));
     assert_eq!(log.epochs(), [(LeaderEpoch(0), Offset(5))]);
