@@ -21,7 +21,7 @@ const KINDS_MAX: usize = 6;
 const CLAIMS_MAX: usize = 2;
 const SHORT_OF_MAX: usize = 2;
 const OPS_MAX: usize = 3;
-const SENTENCE_LINES_MAX: usize = 2;
+const SENTENCE_LINES_MAX: usize = 3;
 const REPEAT_LINES_MAX: usize = 2;
 
 /// What a summary is made of.
@@ -144,7 +144,8 @@ fn timing(page: &mut Page, timing: &Timing, names: &Names) {
     if let Some((log, worst)) = timing.longest_gaps.iter().max_by_key(|(_, gap)| gap.ns) {
         page.entry("  of one log", &format!("{} on {}", gap(worst), names.log(*log)));
     }
-    let late = format!("{:.2} % of {}", timing.late_share() * 100.0, plural(timing.sends, "send"));
+    let void = if timing.is_void() { "; over 0.1 %: the load fell behind its plan, the latencies are void" } else { "" };
+    let late = format!("{:.2} % of {}{void}", timing.late_share() * 100.0, plural(timing.sends, "send"));
     page.entry("late sends", &late);
 }
 

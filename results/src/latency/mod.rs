@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 
 /// A send this much behind its plan is late.
 pub const LATE_SEND_NS_MIN: u64 = 10_000_000;
+/// The share of late sends up to which latencies mean something.
+pub const LATE_SHARE_MAX: f64 = 0.001;
 /// Longer latencies count as this one.
 pub const LATENCY_NS_MAX: u64 = 3_600_000_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
@@ -110,6 +112,11 @@ impl Timing {
     /// Share of sends that were late, 0 to 1.
     pub fn late_share(&self) -> f64 {
         if self.sends == 0 { 0.0 } else { self.late_sends as f64 / self.sends as f64 }
+    }
+
+    /// True if so many sends were late that the latencies tell more of the load than of the system.
+    pub fn is_void(&self) -> bool {
+        self.late_share() > LATE_SHARE_MAX
     }
 }
 
