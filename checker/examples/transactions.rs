@@ -6,7 +6,7 @@
 //! Twenty producers commit transactions of two appends and a read of what the last ones wrote, over eight logs.
 #![allow(clippy::print_stdout)]
 
-use checker::txn::{CYCLE_STEPS_MAX, Extent, Graph, MicroOp, Place, Status, Transaction};
+use checker::txn::{CYCLE_STEPS_MAX, Extent, Graph, MicroOp, Place, Status, Transaction, View};
 use history::{LogId, Names, Nanos, Offset, ProcessId, Record, Value, WriterId};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -27,7 +27,7 @@ fn generate(count: u64) -> Vec<Transaction> {
         let tail = logs[seen].iter().enumerate().skip(start);
         let records = tail.map(|(at, value)| Record { offset: Offset(at as i64), value: *value }).collect();
         let (log, from) = (LogId(seen as u32), Offset(start as i64));
-        let mut ops = vec![MicroOp::Read { log, from, records, extent: Extent::Window }];
+        let mut ops = vec![MicroOp::Read { log, from, records, extent: Extent::Window, view: View::Committed }];
         for _ in 0..2 {
             let log = dice.random_range(0..LOGS);
             let value = Value::new(WriterId(process), sequences[process as usize]);

@@ -76,6 +76,64 @@ pub enum AnomalyKind {
     LogStartWentBack,
     /// The leader epoch went back.
     EpochWentBack,
+    /// Writes of transactions interleave in a circle.
+    G0,
+    /// Writes contradict the order of time.
+    G0Realtime,
+    /// Transactions read each other in a circle.
+    G1c,
+    /// Reads contradict the order of time.
+    G1cRealtime,
+    /// A circle of dependencies with one read that missed a write.
+    GSingle,
+    /// A read missed a write that was over before it.
+    GSingleRealtime,
+    /// A circle of dependencies with several reads that missed writes.
+    G2,
+    /// The same, and real time is part of it.
+    G2Realtime,
+    /// A circle of dependencies with reads that closes only by the order of writes.
+    WriteOrderCycle,
+    /// A record of an aborted transaction was read.
+    AbortedRead,
+    /// A complete read shows some records of a transaction in a log and not others.
+    IntermediateRead,
+    /// A transaction read what it had not committed yet.
+    OwnUncommittedRead,
+    /// Some records of a transaction are visible and others do not exist.
+    TornTransaction,
+    /// A record was written after its transaction had ended.
+    ZombieWrite,
+    /// A group's position is that of a transaction that did not happen.
+    PositionWithoutTransaction,
+    /// A transaction happened and the position it stored did not.
+    TransactionWithoutPosition,
+    /// The last stable offset stood still below the log's end.
+    StableEndStalled,
+    /// Records that a group or its position passed never reached it.
+    GroupSkipped,
+    /// Records reached a group more than once.
+    GroupRedelivered,
+    /// A commit below an acknowledged one was acknowledged.
+    CommitWentBack,
+    /// A position read back is older than an acknowledged commit.
+    CommitLost,
+    /// A position was read back that nobody had committed.
+    CommitFromNowhere,
+    /// A new owner began below the position.
+    ResumedEarlier,
+    /// A new owner began beyond the position, with records in between.
+    ResumedLater,
+    /// A new owner began elsewhere because the position lay outside the log.
+    OutOfRangeReset,
+    /// Two members owned a log at one time.
+    TwoOwners,
+    /// Two members were given a log in one generation.
+    GenerationShared,
+    /// A commit of a generation that was over was acknowledged.
+    StaleGenerationCommit,
+    /// A member was given an older generation than before.
+    GenerationWentBack,
 }
 
 /// An operation as evidence, in words: names resolved, times from the start of the load.

@@ -52,6 +52,14 @@ pub enum Claim {
     NoMisroute,
     /// High watermark, last stable offset, log start and epoch never go back.
     MonotoneObservables,
+    /// Transactions behave as if they ran one after another, writes, reads and real time included.
+    TxnSerializable,
+    /// A group is handed every record of its logs.
+    GroupAtLeastOnce,
+    /// A group is handed no record twice.
+    GroupAtMostOnce,
+    /// No two members of a group own a log at one time.
+    OneOwner,
 }
 
 /// What there is to say of a claim.
@@ -76,7 +84,7 @@ const fn card(
 const KAFKA_CLJ: &str = "Jepsen tests/kafka.clj";
 
 #[rustfmt::skip]
-const CARDS: [Card; 20] = [
+const CARDS: [Card; 24] = [
     card(Claim::NoAckedLoss, "no-acked-loss", Some("lost-write"), "every acknowledged record can still be read at the end", KAFKA_CLJ),
     card(Claim::AllReadAfterHeal, "all-read-after-heal", Some("unseen"), "every acknowledged record that still exists is read once everything is healed", KAFKA_CLJ),
     card(Claim::NoUnreadTrim, "no-unread-trim", None, "retention removes no acknowledged record that nobody had read", "KIP-107"),
@@ -97,6 +105,10 @@ const CARDS: [Card; 20] = [
     card(Claim::NoCorruption, "no-corruption", None, "no record's bytes fail their checksum", "RFC 3720 (CRC-32C)"),
     card(Claim::NoMisroute, "no-misroute", Some("no-writer-of-value"), "no record is read from a log it was not appended to", KAFKA_CLJ),
     card(Claim::MonotoneObservables, "monotone-observables", None, "high watermark, last stable offset, log start and leader epoch never go back", "KIP-207, KIP-101"),
+    card(Claim::TxnSerializable, "txn-serializable", Some("G0, G-single, G2"), "transactions behave as if they ran one after another", "Adya 1999; Elle, VLDB 2020"),
+    card(Claim::GroupAtLeastOnce, "group-at-least-once", None, "a group is handed every record of its logs", "KIP-62"),
+    card(Claim::GroupAtMostOnce, "group-at-most-once", None, "a group is handed no record twice", "KIP-98"),
+    card(Claim::OneOwner, "one-owner", None, "no two members of a group own a log at one time", "KIP-429"),
 ];
 
 impl Claim {

@@ -40,7 +40,11 @@ impl Contract {
             .out_of_scope(Claim::AtomicTxn, "the workload has no transactions")
             .out_of_scope(Claim::NoOwnUncommittedRead, "the workload has no transactions")
             .out_of_scope(Claim::TxnCycles, "the workload has no transactions")
+            .out_of_scope(Claim::TxnSerializable, "the workload has no transactions")
             .out_of_scope(Claim::CommittedOffsetMonotonic, "the workload has no groups")
+            .out_of_scope(Claim::GroupAtLeastOnce, "the workload has no groups")
+            .out_of_scope(Claim::GroupAtMostOnce, "the workload has no groups")
+            .out_of_scope(Claim::OneOwner, "the workload has no groups")
     }
 
     /// The claim's status.

@@ -3,6 +3,7 @@
 //! **Invariant:** a verdict is [`Verdict::Pass`] only if every forbidden claim was judged and held.
 
 use crate::anomaly::{Anomaly, AnomalyKind};
+use crate::beyond::{self, Beyond};
 use crate::claim::Claim;
 use crate::claims::{Case, DEFINITIONS, Definition, Instance};
 use crate::contract::{Contract, Promises, Status};
@@ -145,8 +146,10 @@ pub fn judge_on(
     cores: usize,
 ) -> Judgement {
     let sifted = sift(source, replicas, promises, cores);
-    let (found, broken) = question(source, replicas, contract, promises, &sifted);
-    let data = Data::new(&sifted, replicas);
+    let (mut found, broken) = question(source, replicas, contract, promises, &sifted);
+    let mut beyond = beyond::judge(source, contract, promises);
+    found.append(&mut beyond.found);
+    let data = Data::new(&sifted, replicas, beyond);
     let groups = group(source.names(), found);
     let claims = Claim::ALL.into_iter().map(|claim| {
         let status = contract.status(claim).clone();
@@ -235,10 +238,11 @@ struct Data {
     sums: Vec<Sums>,
     undrained: Option<String>,
     unevidenced: Option<String>,
+    beyond: Beyond,
 }
 
 impl Data {
-    fn new(sifted: &Sifted, replicas: &[ReplicaLog]) -> Data {
+    fn new(sifted: &Sifted, replicas: &[ReplicaLog], beyond: Beyond) -> Data {
         let undrained = |l: &&Leads| l.sums.acked > 0 && !l.coverage.whole;
         let why = |l: &Leads| match l.coverage.end {
             Some(end) => format!("log {} was read only to offset {} of {end}", sifted.name(l.log), l.coverage.reached),
@@ -249,6 +253,7 @@ impl Data {
             sums: sifted.leads.iter().map(|l| l.sums).collect(),
             undrained: sifted.leads.iter().find(undrained).map(why),
             unevidenced: sifted.leads.iter().find(unevidenced).map(|l| why(l) + " and no replica of it was collected"),
+            beyond,
         }
     }
 
@@ -273,9 +278,14 @@ impl Data {
             | Claim::NoPhantom
             | Claim::NoCorruption
             | Claim::NoMisroute => read,
-            Claim::AtomicTxn | Claim::NoOwnUncommittedRead | Claim::TxnCycles | Claim::CommittedOffsetMonotonic => {
-                Some("there is no judge for this claim yet".into())
-            }
+            Claim::AtomicTxn
+            | Claim::NoOwnUncommittedRead
+            | Claim::TxnCycles
+            | Claim::TxnSerializable
+            | Claim::CommittedOffsetMonotonic
+            | Claim::GroupAtLeastOnce
+            | Claim::GroupAtMostOnce
+            | Claim::OneOwner => self.beyond.missing(claim),
         }
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod anomaly;
 pub mod bench;
+mod beyond;
 pub mod claim;
 pub mod claims;
 pub mod contract;

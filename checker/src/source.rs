@@ -47,6 +47,20 @@ impl Source for History {
     }
 }
 
+/// The operations of `source` that are wanted, with their records, as a history of its own.
+pub fn extract(source: &dyn Source, wanted: impl Fn(&Op) -> bool) -> History {
+    let mut history = History { names: source.names().clone(), ..History::default() };
+    source.walk(&mut |batch| {
+        for op in batch.ops.iter().filter(|op| wanted(op)) {
+            match op.kind().reads_records() {
+                true => history.push_read(*op, batch.records_of(op)),
+                false => history.ops.push(*op),
+            }
+        }
+    });
+    history
+}
+
 /// A judge of one thing that takes operations one at a time, in any order and any number of shards, and is finished once.
 pub trait Fold: Sized {
     /// What it finds.

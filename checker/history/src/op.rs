@@ -155,7 +155,8 @@ impl Op {
         self
     }
 
-    /// The same with its group and generation; generation 0 is not known, e.g. of a process that reads by itself.
+    /// The same with its group and generation. Generation 0 is not known; an assignment with neither is no group's: its
+    /// process chose the log by itself. Number groups from 1.
     pub fn with_group(self, group: u32, generation: u32) -> Op {
         self.with_detail(u64::from(group) << 32 | u64::from(generation))
     }

@@ -5,8 +5,10 @@
 
 use crate::anomaly::{AnomalyKind, Witness};
 use crate::claim::Claim;
+use crate::groups::definitions as groups;
 use crate::log::inquiry::{Dossier, Facts, LogFacts};
 use crate::log::sieve::Leads;
+use crate::txn::definitions as transactions;
 use history::{Names, NodeId, ReplicaLog, Value};
 
 mod changed_offset;
@@ -98,7 +100,7 @@ impl Case<'_> {
 }
 
 /// Every definition, in the order of [`AnomalyKind`].
-pub const DEFINITIONS: [&Definition; 31] = [
+pub const DEFINITIONS: [&Definition; 60] = [
     &lost_prefix::DEFINITION,
     &lost_middle::DEFINITION,
     &lost_postfix::DEFINITION,
@@ -130,6 +132,35 @@ pub const DEFINITIONS: [&Definition; 31] = [
     &stable_end_went_back::DEFINITION,
     &log_start_went_back::DEFINITION,
     &epoch_went_back::DEFINITION,
+    &transactions::G0,
+    &transactions::G0_REALTIME,
+    &transactions::G1C,
+    &transactions::G1C_REALTIME,
+    &transactions::G_SINGLE,
+    &transactions::G_SINGLE_REALTIME,
+    &transactions::G2,
+    &transactions::G2_REALTIME,
+    &transactions::WRITE_ORDER_CYCLE,
+    &transactions::ABORTED_READ,
+    &transactions::INTERMEDIATE_READ,
+    &transactions::OWN_UNCOMMITTED_READ,
+    &transactions::TORN_TRANSACTION,
+    &transactions::ZOMBIE_WRITE,
+    &transactions::POSITION_WITHOUT_TRANSACTION,
+    &transactions::TRANSACTION_WITHOUT_POSITION,
+    &transactions::STABLE_END_STALLED,
+    &groups::GROUP_SKIPPED,
+    &groups::GROUP_REDELIVERED,
+    &groups::COMMIT_WENT_BACK,
+    &groups::COMMIT_LOST,
+    &groups::COMMIT_FROM_NOWHERE,
+    &groups::RESUMED_EARLIER,
+    &groups::RESUMED_LATER,
+    &groups::OUT_OF_RANGE_RESET,
+    &groups::TWO_OWNERS,
+    &groups::GENERATION_SHARED,
+    &groups::STALE_GENERATION_COMMIT,
+    &groups::GENERATION_WENT_BACK,
 ];
 
 impl AnomalyKind {

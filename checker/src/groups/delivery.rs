@@ -129,44 +129,51 @@ impl Ranges {
 }
 
 pub(super) fn findings(history: &History, stream: &Stream, delivery: &Delivery) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Some(&(first, last)) = delivery.skipped.first() {
-        let count = delivery.skipped_count;
-        let sentence = format!(
-            "{count} records of {} never reached group {} though later ones or its position passed them; the first are \
+    let (group, log) = (stream.group, stream.log);
+    let skipped = delivery.skipped.first().map(|(first, last)| Finding {
+        kind: FindingKind::Skipped,
+        group,
+        log,
+        offsets: delivery.skipped.clone(),
+        count: delivery.skipped_count,
+        ops: passed_by(stream, *last).into_iter().collect(),
+        sentence: format!(
+            "{} records of {} never reached group {group} though later ones or its position passed them; the first are \
              offsets {first} to {last}",
-            history.names.log(stream.log),
-            stream.group,
-        );
-        let around = stream.steps.iter().filter(|op| op.kind() == Kind::Poll);
-        let after = around.filter(|op| op.offset.0 > last).min_by_key(|op| (op.offset, op.invoked));
-        findings.push(finding(FindingKind::Skipped, stream, &delivery.skipped, count, after.copied(), sentence));
-    }
-    if let Some(&(first, _)) = delivery.redelivered.first() {
-        let count = delivery.redeliveries;
-        let sentence = format!(
-            "group {} was given records of {} again {count} times; the first is offset {first}",
-            stream.group,
-            history.names.log(stream.log),
-        );
-        let holds = |op: &&Op| history.records_of(op).iter().any(|record| record.offset.0 == first);
-        let mut twice: Vec<Op> =
-            stream.steps.iter().filter(|op| op.kind() == Kind::Poll).filter(holds).copied().collect();
-        twice.sort_by_key(|op| op.invoked);
-        twice.truncate(2);
-        findings.push(finding(FindingKind::Redelivered, stream, &delivery.redelivered, count, twice, sentence));
-    }
-    findings
+            delivery.skipped_count,
+            history.names.log(log),
+        ),
+    });
+    let redelivered = delivery.redelivered.first().map(|(first, _)| Finding {
+        kind: FindingKind::Redelivered,
+        group,
+        log,
+        offsets: delivery.redelivered.clone(),
+        count: delivery.redeliveries,
+        ops: first_two(history, stream, *first),
+        sentence: format!(
+            "group {group} was given records of {} again {} times; the first is offset {first}",
+            history.names.log(log),
+            delivery.redeliveries,
+        ),
+    });
+    skipped.into_iter().chain(redelivered).collect()
 }
 
-fn finding(
-    kind: FindingKind,
-    stream: &Stream,
-    offsets: &[(i64, i64)],
-    count: u64,
-    ops: impl IntoIterator<Item = Op>,
-    sentence: String,
-) -> Finding {
-    let (group, log, ops) = (stream.group, stream.log, ops.into_iter().collect());
-    Finding { kind, group, log, offsets: offsets.to_vec(), count, ops, sentence }
+/// The delivery that first went beyond an offset, or the farthest commit.
+fn passed_by(stream: &Stream, offset: i64) -> Option<Op> {
+    let polls = stream.steps.iter().filter(|op| op.kind() == Kind::Poll);
+    let after = polls.filter(|op| op.offset.0 > offset).min_by_key(|op| (op.offset, op.invoked));
+    let committed = stream.commits.iter().map(|commit| &commit.op).max_by_key(|op| op.offset);
+    after.or(committed).copied()
+}
+
+/// The first two deliveries of an offset.
+fn first_two(history: &History, stream: &Stream, offset: i64) -> Vec<Op> {
+    let holds = |op: &&Op| history.records_of(op).iter().any(|record| record.offset.0 == offset);
+    let polls = stream.steps.iter().filter(|op| op.kind() == Kind::Poll);
+    let mut ops: Vec<Op> = polls.filter(holds).copied().collect();
+    ops.sort_by_key(|op| op.invoked);
+    ops.truncate(2);
+    ops
 }

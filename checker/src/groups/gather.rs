@@ -63,7 +63,7 @@ pub(super) fn gather(history: &History) -> Gathered {
     let mut steps: Vec<(u32, &Op)> = Vec::new();
     for op in &history.ops {
         match (op.kind(), op.outcome()) {
-            (Kind::Assign | Kind::Revoke, Outcome::Ok) => steps.push((op.group(), op)),
+            (Kind::Assign | Kind::Revoke, Outcome::Ok) if op.detail != 0 => steps.push((op.group(), op)),
             (Kind::Poll, Outcome::Ok) if !op.records().is_empty() => {
                 steps.extend(groups.get(&op.process()).map(|group| (*group, op)));
             }
@@ -89,7 +89,10 @@ fn stream(streams: &mut BTreeMap<(u32, LogId), Stream>, group: u32, log: LogId) 
 
 /// The group of each process that was assigned or commits.
 fn groups(history: &History) -> Map<ProcessId, u32> {
-    let tells = |op: &&Op| matches!(op.kind(), Kind::Assign | Kind::Revoke | Kind::Commit);
+    let tells = |op: &&Op| match op.kind() {
+        Kind::Assign | Kind::Revoke => op.detail != 0,
+        kind => kind == Kind::Commit,
+    };
     let mut groups = Map::default();
     for op in history.ops.iter().filter(tells) {
         groups.entry(op.process()).or_insert_with(|| op.group());

@@ -5,11 +5,13 @@
 //! generation that is over commits nothing more ([`generations`]).
 //!
 //! **Invariants:** everything is linear but for sorting. A process belongs to the group it was assigned to or commits for;
-//! reads of processes without a group say only what exists. Commits within a transaction count when it is committed, and
+//! reads of processes without a group say only what exists, and an assignment without group and generation is no group's. Commits within a transaction count when it is committed, and
 //! not at all when it is aborted. Records that only an aborted or lost append tells of are not taken to exist.
 //!
 //! Deliberately absent: order within one owner's reads (the per-log claims), and what was promised (the contract's).
 
+mod anomalies;
+pub(crate) mod definitions;
 mod delivery;
 mod finding;
 mod gather;
@@ -21,6 +23,7 @@ mod resumes;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use anomalies::{Answers, anomalies};
 pub use delivery::{Delivery, Guarantee};
 pub use finding::{Finding, FindingKind};
 

@@ -16,6 +16,16 @@ use history::{History, Kind, Nanos, Offset, Op};
 /// Commits to one gap in a log looked at before the owner is given the benefit of the doubt.
 const VALUES_TRIED_MAX: usize = 1000;
 
+/// A new owner that began elsewhere than at the position.
+struct Resume<'a> {
+    /// The latest commit surely done before the assignment.
+    before: &'a Commit,
+    assign: Op,
+    poll: Op,
+    /// The first record's offset.
+    first: Offset,
+}
+
 pub(super) fn find(history: &History, stream: &Stream, log: &LogKnown) -> Vec<Finding> {
     let latest = Latest::new(stream);
     let mut findings = Vec::new();
@@ -29,7 +39,7 @@ pub(super) fn find(history: &History, stream: &Stream, log: &LogKnown) -> Vec<Fi
         if let Some(before) = latest.before(assign.invoked)
             && !allowed(&latest, log, (before.op.invoked, poll.returned), first)
         {
-            findings.push(finding(history, stream, log, before, (assign, poll), first));
+            findings.push(finding(history, stream, log, &Resume { before, assign, poll, first }));
         }
     }
     findings
@@ -51,14 +61,8 @@ fn allowed(latest: &Latest<'_>, log: &LogKnown, window: (Nanos, Nanos), first: O
     false
 }
 
-fn finding(
-    history: &History,
-    stream: &Stream,
-    log: &LogKnown,
-    before: &Commit,
-    (assign, poll): (Op, Op),
-    first: Offset,
-) -> Finding {
+fn finding(history: &History, stream: &Stream, log: &LogKnown, resume: &Resume<'_>) -> Finding {
+    let Resume { before, assign, poll, first } = *resume;
     let position = before.op.offset;
     let told = |op: &&Op| op.returned <= poll.returned;
     let start = log.starts.iter().filter(told).filter(|op| op.offset > position).max_by_key(|op| op.offset);

@@ -28,7 +28,7 @@ const DRAINED: &str = "d1 fetch @0 0:1.0 1:1.1 2:1.2 3:1.3 [90 91]\n";
 
 #[test]
 fn what_a_group_was_delivered_is_measured() {
-    let with = |polls: &str| guarantee(&format!("{DRAINED}c1 assign [0 1]\n{polls}"));
+    let with = |polls: &str| guarantee(&format!("{DRAINED}c1 assign 3 [0 1]\n{polls}"));
     assert_eq!(with("c1 poll 0:1.0 1:1.1 2:1.2 [2 3]"), (Guarantee::ExactlyOnce, 3, 0, 1));
     assert_eq!(with("c1 poll 1:1.1 2:1.2 3:1.3 [2 3]"), (Guarantee::ExactlyOnce, 3, 0, 0), "it began at 1");
     assert_eq!(with("c1 poll 0:1.0 1:1.1 [2 3]\nc1 poll 1:1.1 [4 5]"), (Guarantee::AtLeastOnce, 2, 1, 2));
@@ -39,7 +39,7 @@ fn what_a_group_was_delivered_is_measured() {
 
 #[test]
 fn a_record_below_a_commit_that_never_reached_the_group_was_skipped() {
-    let with = |commit| format!("{DRAINED}c1 assign [0 1]\nc1 poll 0:1.0 [2 3]\nc1 store {commit} [4 5]");
+    let with = |commit| format!("{DRAINED}c1 assign 3 [0 1]\nc1 poll 0:1.0 [2 3]\nc1 store {commit} [4 5]");
     assert_pair("group-skipped", &with(2), &with(1));
     let report = judge(&read(&with(3)).unwrap().history);
     assert_eq!((&report.findings[0].offsets[..], report.findings[0].count), (&[(1, 2)][..], 2));
@@ -47,7 +47,7 @@ fn a_record_below_a_commit_that_never_reached_the_group_was_skipped() {
 
 #[test]
 fn records_delivered_again_are_named_and_other_groups_records_are_not() {
-    let text = |process| format!("c1 assign [0 1]\nc1 poll 0:1.0 [2 3]\n{process} poll 0:1.0 [4 5]");
+    let text = |process| format!("c1 assign 3 [0 1]\nc1 poll 0:1.0 [2 3]\n{process} poll 0:1.0 [4 5]");
     assert_pair("group-redelivered", &text("c1"), &text("c2"));
 }
 
@@ -87,8 +87,8 @@ fn a_commit_in_an_aborted_transaction_is_none() {
 
 fn taken_over(at: &str, more: &str) -> String {
     format!(
-        "d1 fetch @0 0:1.0 1:1.1 2:1.2 4:1.4 5:1.5 [90 91]\nc1 assign [0 1]\nc1 poll 0:1.0 1:1.1 2:1.2 [2 3]\n\
-         c1 store 3 [4 5]\nc1 revoke [6 7]\nc2 assign [8 9]\nc2 poll {at} [10 11]\n{more}"
+        "d1 fetch @0 0:1.0 1:1.1 2:1.2 4:1.4 5:1.5 [90 91]\nc1 assign 3 [0 1]\nc1 poll 0:1.0 1:1.1 2:1.2 [2 3]\n\
+         c1 store 3 [4 5]\nc1 revoke 3 [6 7]\nc2 assign 4 [8 9]\nc2 poll {at} [10 11]\n{more}"
     )
 }
 
@@ -120,7 +120,7 @@ fn a_reset_says_what_it_skipped() {
 fn two_owners_at_one_time_are_named() {
     let text = |last: &str| format!("c1 assign 3 [0 1]\nc1 poll 0:1.0 [2 3]\nc2 assign 4 [4 5]\n{last}");
     assert_pair("two-owners", &text("c1 poll 1:1.1 [6 7]"), &text("c1 poll 1:1.1 [5 7]"));
-    assert_pair("two-owners", &text("c1 revoke [6 7]"), &text("c1 revoke [3 7]"));
+    assert_pair("two-owners", &text("c1 revoke 3 [6 7]"), &text("c1 revoke 3 [3 7]"));
     let same = "c1 assign 3 [0 1]\nc2 assign 3 [2 3]\nc1 poll 0:1.0 [4 5]";
     assert_eq!(found(same), ["generation-shared"]);
 }

@@ -16,7 +16,7 @@ use crate::hash::Map;
 pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     let mut of_writer: Map<u32, usize> = Map::default();
-    for reading in case.readings() {
+    for reading in case.committed_readings() {
         for record in reading.records {
             let Some((_, append)) = case.append(record.value) else { continue };
             let writer = append.txn as usize;

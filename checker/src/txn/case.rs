@@ -1,6 +1,6 @@
 //! Everything the definitions look at, and how transactions are called in sentences.
 
-use super::transaction::{MicroOp, PositionRead, Transaction};
+use super::transaction::{Extent, MicroOp, PositionRead, Transaction, View};
 use super::versions::Versions;
 use super::writers::{Append, Writers};
 use history::{LogId, Names, Offset, Record, Value};
@@ -21,7 +21,8 @@ pub(super) struct Reading<'a> {
     pub(super) log: LogId,
     pub(super) from: Offset,
     pub(super) records: &'a [Record],
-    pub(super) extent: super::transaction::Extent,
+    pub(super) extent: Extent,
+    pub(super) view: View,
 }
 
 impl<'a> Case<'a> {
@@ -35,11 +36,16 @@ impl<'a> Case<'a> {
     pub(super) fn readings(&self) -> impl Iterator<Item = Reading<'a>> + use<'a> {
         let all = self.transactions.iter().enumerate();
         all.flat_map(|(txn, t)| t.ops.iter().map(move |op| (txn, op))).filter_map(|(txn, op)| match op {
-            MicroOp::Read { log, from, records, extent } => {
-                Some(Reading { txn, log: *log, from: *from, records, extent: *extent })
+            MicroOp::Read { log, from, records, extent, view } => {
+                Some(Reading { txn, log: *log, from: *from, records, extent: *extent, view: *view })
             }
             _ => None,
         })
+    }
+
+    /// The reads that show committed records only.
+    pub(super) fn committed_readings(&self) -> impl Iterator<Item = Reading<'a>> + use<'a> {
+        self.readings().filter(|reading| reading.view == View::Committed)
     }
 
     /// The append of a value.

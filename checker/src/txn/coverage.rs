@@ -33,7 +33,7 @@ impl Coverage {
     /// The read that proves an append absent, if one does; `visible_by` is when its transaction surely had happened.
     pub(super) fn proves_absent(&self, case: &Case<'_>, number: u32, visible_by: Option<Nanos>) -> Option<usize> {
         let Append { log, offset, acked, .. } = case.writers.appends[number as usize];
-        if case.versions.seen[number as usize] || !acked {
+        if case.versions.present[number as usize] || !acked {
             return None;
         }
         let covered = self.logs.get(&log)?;

@@ -5,7 +5,7 @@
 //! - **rw** one read to the log's end, and the next version after that end is another's;
 //! - **rt** one had returned when the other was invoked ([`super::realtime`]).
 
-use super::transaction::{Extent, MicroOp, Transaction};
+use super::transaction::{Extent, MicroOp, Transaction, View};
 use super::versions::Versions;
 use super::writers::Writers;
 use history::{LogId, Offset, Record};
@@ -38,7 +38,7 @@ pub(super) fn data(transactions: &[Transaction], writers: &Writers, versions: &V
     let mut tails: Vec<(LogId, i64, u32)> = Vec::new();
     for (txn, transaction) in (0u32..).zip(transactions).filter(|(txn, _)| versions.happened[*txn as usize]) {
         for op in &transaction.ops {
-            let MicroOp::Read { log, from, records, extent } = op else { continue };
+            let MicroOp::Read { log, from, records, extent, view: View::Committed } = op else { continue };
             read(txn, records, writers, versions, &mut edges);
             if *extent == Extent::Tail {
                 tails.push((*log, tail_end(*from, records), txn));

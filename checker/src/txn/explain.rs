@@ -4,7 +4,7 @@ use super::case::Case;
 use super::cycles::{CycleShape, Hop};
 use super::edges::{Dependency, tail_end};
 use super::finding::{Because, Finding, FindingKind, Step};
-use super::transaction::{Extent, MicroOp};
+use super::transaction::{Extent, MicroOp, View};
 use history::{Nanos, Offset};
 
 /// The finding for a cycle of the given nodes.
@@ -64,7 +64,7 @@ fn ww(case: &Case<'_>, from: usize, to: usize) -> Option<Because> {
 
 fn wr(case: &Case<'_>, from: usize, to: usize) -> Option<Because> {
     case.transactions[to].ops.iter().find_map(|op| {
-        let MicroOp::Read { log, records, .. } = op else { return None };
+        let MicroOp::Read { log, records, view: View::Committed, .. } = op else { return None };
         let theirs = |value| case.append(value).is_some_and(|(_, append)| append.txn as usize == from);
         let record = records.iter().find(|record| theirs(record.value))?;
         Some(Because::Wr { log: *log, offset: record.offset, value: record.value })
@@ -73,7 +73,7 @@ fn wr(case: &Case<'_>, from: usize, to: usize) -> Option<Because> {
 
 fn rw(case: &Case<'_>, from: usize, to: usize) -> Option<Because> {
     case.transactions[from].ops.iter().find_map(|op| {
-        let MicroOp::Read { log, from, records, extent: Extent::Tail } = op else { return None };
+        let MicroOp::Read { log, from, records, extent: Extent::Tail, view: View::Committed } = op else { return None };
         let end = tail_end(*from, records);
         let (offset, _) = next(case, *log, end).filter(|(_, writer)| *writer == to)?;
         Some(Because::Rw { log: *log, end: Offset(end), offset: Offset(offset) })

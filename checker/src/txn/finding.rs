@@ -3,7 +3,7 @@
 use super::cycles::CycleShape;
 use super::edges::Dependency;
 use crate::claim::Claim;
-use history::{LogId, Nanos, Offset, Value};
+use history::{LogId, Nanos, Offset, Op, Value};
 use std::fmt;
 
 /// What is wrong.
@@ -152,6 +152,10 @@ pub struct Finding {
     pub offset: Option<Offset>,
     /// The values concerned.
     pub values: Vec<Value>,
+    /// The position read that proves it, by place in the input.
+    pub position: Option<usize>,
+    /// Answers that prove it.
+    pub answers: Vec<Op>,
     /// How often it happened, if the same was found again.
     pub count: u64,
     /// What happened, in one sentence.
@@ -167,6 +171,8 @@ impl Finding {
             log: None,
             offset: None,
             values: Vec::new(),
+            position: None,
+            answers: Vec::new(),
             count: 1,
             sentence,
         }

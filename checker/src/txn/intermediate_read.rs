@@ -15,7 +15,7 @@ use history::Offset;
 
 /// One finding for each read, with the first such record.
 pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
-    case.readings()
+    case.committed_readings()
         .filter(|reading| reading.extent != Extent::Some)
         .filter_map(|reading| in_reading(case, &reading))
         .collect()

@@ -16,10 +16,12 @@
 //! Deliberately absent: the isolation level a run was promised (the contract's), and single logs (the per-log claims').
 
 mod aborted_read;
+mod anomalies;
 mod build;
 mod case;
 mod coverage;
 mod cycles;
+pub(crate) mod definitions;
 mod edges;
 mod explain;
 mod finding;
@@ -39,12 +41,14 @@ mod zombie;
 #[cfg(test)]
 mod tests;
 
+pub use anomalies::STALL_NS_MAX;
+pub(crate) use anomalies::{Answers, anomalies};
 pub use build::{Gathered, gather};
 pub use cycles::{CycleKind, CycleShape};
 pub use edges::Dependency;
 pub use finding::{Because, Finding, FindingKind, Step};
 pub use stall::stalls;
-pub use transaction::{Extent, MicroOp, Place, PositionRead, Status, Transaction};
+pub use transaction::{Extent, MicroOp, Place, PositionRead, Status, Transaction, View};
 
 use case::Case;
 use cycles::CycleSearch;

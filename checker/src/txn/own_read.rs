@@ -11,7 +11,7 @@ use super::finding::{Finding, FindingKind};
 /// One finding for each such transaction.
 pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    for reading in case.readings().filter(|reading| case.transactions[reading.txn].ops.len() > 1) {
+    for reading in case.committed_readings().filter(|reading| case.transactions[reading.txn].ops.len() > 1) {
         let own = |value| case.append(value).is_some_and(|(_, append)| append.txn as usize == reading.txn);
         let Some(record) = reading.records.iter().find(|record| own(record.value)) else { continue };
         if let Some(known) = findings.last_mut().filter(|f| f.transactions == [reading.txn]) {

@@ -40,15 +40,19 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     }
     let stored = |txn: usize| case.transactions[txn].ops.iter().any(|op| matches!(op, MicroOp::Position { .. }));
     let (visible, coverage) = (visible_by(case, stored), Coverage::new(case));
-    let mut reads: Map<Register, Vec<&PositionRead>> = Map::default();
-    for read in case.positions {
-        reads.entry((read.group, read.log)).or_default().push(read);
+    let mut reads: Map<Register, Vec<usize>> = Map::default();
+    for (at, read) in case.positions.iter().enumerate() {
+        reads.entry((read.group, read.log)).or_default().push(at);
     }
     let mut findings = Vec::new();
     for (register, reads) in reads {
         let register = Stored::new(case, &visible, writes.remove(&register).unwrap_or_default());
-        findings.extend(reads.iter().filter_map(|read| register.without_transaction(case, &coverage, read)));
-        findings.extend(reads.iter().filter_map(|read| register.without_position(case, read)));
+        for at in reads {
+            let read = &case.positions[at];
+            let found = [register.without_transaction(case, &coverage, read), register.without_position(case, read)];
+            let proved = found.into_iter().flatten().map(|finding| Finding { position: Some(at), ..finding });
+            findings.extend(proved);
+        }
     }
     findings.sort_unstable_by(|a, b| (&a.transactions, &a.sentence).cmp(&(&b.transactions, &b.sentence)));
     findings

@@ -49,7 +49,9 @@ fn in_log(history: &History, log: LogId, mut answers: Answers, stall_ns_max: u64
         let beyond = answers.ends.get(answers.ends.partition_point(|end| end.offset <= first.offset))?;
         let since = stretch.iter().map(|op| op.returned).min()?.max(beyond.returned);
         let stood = last.invoked.since(since);
-        (stood > stall_ns_max).then(|| finding(history, log, first.offset, (since, stood), beyond.offset))
+        let answers = vec![*first, *beyond, *last];
+        let found = || finding(history, log, first.offset, (since, stood), beyond.offset);
+        (stood > stall_ns_max).then(|| Finding { answers, ..found() })
     });
     found.collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Because, CycleKind, CycleShape, Dependency, Extent, Finding, FindingKind, MicroOp, Place, PositionRead, Status,
-    Transaction, gather, judge,
+    Transaction, View, gather, judge,
 };
 use history::{LogId, Names, Nanos, Offset, ProcessId, Record, Value, WriterId};
 use rand::{Rng, SeedableRng};
@@ -20,7 +20,7 @@ fn append(log: u32, n: u64, offset: i64) -> MicroOp {
 
 fn read(log: u32, from: i64, records: &[(i64, u64)], extent: Extent) -> MicroOp {
     let records = records.iter().map(|(o, n)| Record { offset: Offset(*o), value: value(*n) }).collect();
-    MicroOp::Read { log: LogId(log), from: Offset(from), records, extent }
+    MicroOp::Read { log: LogId(log), from: Offset(from), records, extent, view: View::Committed }
 }
 
 fn store(offset: i64) -> MicroOp {
@@ -232,7 +232,7 @@ fn a_history_is_gathered_into_its_transactions() {
         d1 fetch/1 @0 [26 27]
     ";
     let told = crate::notation::read(text).unwrap();
-    let gathered = gather(&told.history, |_| true);
+    let gathered = gather(&told.history, |_| View::Committed, crate::contract::Bind::Binds);
     let statuses: Vec<Status> = gathered.transactions.iter().map(|t| t.status).collect();
     use Status::Committed;
     assert_eq!(statuses, [Committed, Aborted, Aborted, Committed, Committed, Committed]);
@@ -352,7 +352,7 @@ fn dependencies(all: &[Transaction]) -> BTreeSet<(usize, usize, Dependency)> {
         edges.extend(list.windows(2).map(|w| (w[0], w[1], Dependency::Ww)));
     }
     for (i, op) in all.iter().enumerate().flat_map(|(i, t)| t.ops.iter().map(move |op| (i, op))) {
-        let MicroOp::Read { log, from, records, extent } = op else { continue };
+        let MicroOp::Read { log, from, records, extent, .. } = op else { continue };
         edges.extend(records.iter().map(|r| (writer[&r.value], i, Dependency::Wr)));
         let end = records.last().map_or(from.0, |r| r.offset.0 + 1);
         let next = orders.get(&log.0).and_then(|order| order.range(end..).next());

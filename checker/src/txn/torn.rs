@@ -17,7 +17,7 @@ use history::Nanos;
 /// returned.
 pub(super) fn visible_by(case: &Case<'_>, of_interest: impl Fn(usize) -> bool) -> Map<usize, Nanos> {
     let mut visible: Map<usize, Nanos> = Map::default();
-    for reading in case.readings() {
+    for reading in case.committed_readings() {
         let returned = case.transactions[reading.txn].returned.unwrap_or(Nanos::NEVER);
         for record in reading.records {
             let Some((_, append)) = case.append(record.value) else { continue };

@@ -24,6 +24,15 @@ pub enum Extent {
     Tail,
 }
 
+/// Which records a read may show.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum View {
+    /// Committed ones: what it shows has happened.
+    Committed,
+    /// Those of open and aborted transactions too: it says where records stand, and what does not exist at all.
+    Everything,
+}
+
 /// What an append was told.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Place {
@@ -57,7 +66,7 @@ pub enum MicroOp {
         /// Where.
         place: Place,
     },
-    /// Read records that are said to be committed. In a log without offsets they are positions in the list read.
+    /// Read records. In a log without offsets their offsets are positions in the list read.
     Read {
         /// Of which log.
         log: LogId,
@@ -67,6 +76,8 @@ pub enum MicroOp {
         records: Vec<Record>,
         /// What it says of the rest.
         extent: Extent,
+        /// Which records it may show.
+        view: View,
     },
     /// Stored a group's position.
     Position {

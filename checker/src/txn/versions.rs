@@ -3,7 +3,7 @@
 //! Offsets told with two values are counted and belong to the first; that they exist is for the per-log claims to say.
 
 use super::ids::Ids;
-use super::transaction::{MicroOp, Status, Transaction};
+use super::transaction::{MicroOp, Status, Transaction, View};
 use super::writers::Writers;
 use history::LogId;
 
@@ -13,8 +13,10 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Versions {
     logs: Ids,
     orders: Vec<Order>,
-    /// By append: some read returned it.
+    /// By append: some read of committed records returned it.
     pub(super) seen: Vec<bool>,
+    /// By append: some read returned it.
+    pub(super) present: Vec<bool>,
     /// By transaction: committed, or of unknown fate and seen by another.
     pub(super) happened: Vec<bool>,
     /// Offsets told with another value before.
@@ -41,8 +43,8 @@ impl Versions {
         let mut logs = Ids::default();
         let orders = extremes(transactions, &mut logs).into_iter().map(Order::new).collect();
         let happened = transactions.iter().map(|t| t.status == Status::Committed).collect();
-        let seen = vec![false; writers.appends.len()];
-        let mut versions = Versions { logs, orders, seen, happened, conflicts: 0 };
+        let (seen, present) = (vec![false; writers.appends.len()], vec![false; writers.appends.len()]);
+        let mut versions = Versions { logs, orders, seen, present, happened, conflicts: 0 };
         versions.fill(transactions, writers);
         let sparse = versions.orders.iter_mut().map(Order::settle);
         versions.conflicts += sparse.sum::<u64>();
@@ -53,11 +55,15 @@ impl Versions {
         for (txn, transaction) in (0u32..).zip(transactions) {
             for op in &transaction.ops {
                 match op {
-                    MicroOp::Read { log, records, .. } => {
+                    MicroOp::Read { log, records, view, .. } => {
                         let Some(number) = self.logs.get(log.0) else { continue };
                         for record in records {
                             let Some(append) = writers.find(record.value) else { continue };
                             self.conflicts += u64::from(!self.orders[number].put(record.offset.0, append));
+                            self.present[append as usize] = true;
+                            if *view == View::Everything {
+                                continue;
+                            }
                             self.seen[append as usize] = true;
                             let writer = writers.appends[append as usize].txn;
                             if writer != txn && transactions[writer as usize].status == Status::Unknown {

@@ -1,6 +1,6 @@
 //! A zombie's write: a record stands after one whose append was invoked when the record's own transaction had ended.
 //!
-//! Offsets are given in the order of time, so the record was written after the end of its transaction: by a producer that
+//! A single append on its own is no transaction; the per-log claims judge it. Offsets are given in the order of time, so the record was written after the end of its transaction: by a producer that
 //! had been fenced, or by a broker that applied a request twice.
 //!
 //! ```text
@@ -24,7 +24,8 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
             let append = case.writers.appends[append as usize];
             let txn = append.txn as usize;
             let transaction = &case.transactions[txn];
-            let ended = transaction.returned.filter(|_| transaction.status != Status::Unknown);
+            let plain = transaction.ops.len() == 1 && transaction.status == Status::Committed;
+            let ended = transaction.returned.filter(|_| transaction.status != Status::Unknown && !plain);
             let after = latest.filter(|(invoked, _, _)| ended.is_some_and(|ended| ended < *invoked));
             if let Some((_, newer, stood)) = after
                 && last.replace(txn) != Some(txn)

@@ -1,0 +1,71 @@
+//! Findings as anomalies of the judgement.
+
+use super::{Finding, FindingKind, Guarantee, Report, judge};
+use crate::anomaly::{AnomalyKind, Witness};
+use crate::claims::Instance;
+use crate::hash::Map;
+use crate::source::{Source, extract};
+use history::{History, Kind, LogId, Op};
+
+/// What groups have to answer for.
+pub(crate) struct Answers {
+    pub(crate) found: Vec<(LogId, AnomalyKind, Instance)>,
+    /// Some group was delivered a record.
+    pub(crate) delivered: bool,
+    /// Some position was stored.
+    pub(crate) stored: bool,
+    /// Some log was assigned.
+    pub(crate) assigned: bool,
+}
+
+/// All anomalies of groups.
+pub(crate) fn anomalies(source: &dyn Source) -> Answers {
+    let history = touched(source);
+    let Report { deliveries, findings } = judge(&history);
+    let any = |kind| history.ops.iter().any(|op| op.kind() == kind);
+    Answers {
+        found: findings.into_iter().map(instance).collect(),
+        delivered: deliveries.iter().any(|delivery| delivery.guarantee != Guarantee::Nothing),
+        stored: any(Kind::Commit),
+        assigned: any(Kind::Assign),
+    }
+}
+
+/// The operations on logs that groups touch, as far as groups are concerned.
+fn touched(source: &dyn Source) -> History {
+    let of_groups = |op: &&Op| matches!(op.kind(), Kind::Assign | Kind::Revoke | Kind::Commit | Kind::Committed);
+    let mut logs = Map::default();
+    source.walk(&mut |batch| logs.extend(batch.ops.iter().filter(of_groups).map(|op| (op.log, ()))));
+    if logs.is_empty() {
+        return History { names: source.names().clone(), ..History::default() };
+    }
+    extract(source, |op| match op.kind() {
+        Kind::TxnBegin | Kind::TxnCommit | Kind::TxnAbort => true,
+        Kind::Append | Kind::StableEnd | Kind::Epoch => false,
+        _ => logs.contains_key(&op.log),
+    })
+}
+
+fn kind(finding: FindingKind) -> AnomalyKind {
+    match finding {
+        FindingKind::Skipped => AnomalyKind::GroupSkipped,
+        FindingKind::Redelivered => AnomalyKind::GroupRedelivered,
+        FindingKind::CommitWentBack => AnomalyKind::CommitWentBack,
+        FindingKind::CommitLost => AnomalyKind::CommitLost,
+        FindingKind::CommitFromNowhere => AnomalyKind::CommitFromNowhere,
+        FindingKind::ResumedEarlier => AnomalyKind::ResumedEarlier,
+        FindingKind::ResumedLater => AnomalyKind::ResumedLater,
+        FindingKind::OutOfRangeReset => AnomalyKind::OutOfRangeReset,
+        FindingKind::TwoOwners => AnomalyKind::TwoOwners,
+        FindingKind::GenerationShared => AnomalyKind::GenerationShared,
+        FindingKind::StaleGenerationCommit => AnomalyKind::StaleGenerationCommit,
+        FindingKind::GenerationWentBack => AnomalyKind::GenerationWentBack,
+    }
+}
+
+fn instance(finding: Finding) -> (LogId, AnomalyKind, Instance) {
+    let offset = finding.offsets.first().map_or(-1, |(first, _)| *first);
+    let witnesses = finding.ops.iter().map(Witness::bare).collect();
+    let (values, replicas, sentence) = (Vec::new(), Vec::new(), finding.sentence);
+    (finding.log, kind(finding.kind), Instance { offset, values, replicas, witnesses, sentence })
+}
