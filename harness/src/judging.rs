@@ -179,7 +179,7 @@ fn window(episode: &Episode) -> Option<Window> {
 fn short_of(files: &Files, judgement: &Judgement, coverage: &Coverage) -> Vec<String> {
     let mut short: Vec<String> = Vec::new();
     match &files.end {
-        None => short.push("the run did not end: its controller was killed".into()),
+        None => short.push("the run has no end: its controller was killed, or it is still going on".into()),
         Some(end) => short.extend(end.unhealed.iter().chain(&end.surprises).cloned()),
     }
     let floors = Floors { exposed_min: files.scenario.floors.exposed_episodes_min, ..Floors::default() };

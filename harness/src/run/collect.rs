@@ -46,6 +46,8 @@ pub fn tidy(folder: &RunFolder, keep_data: bool) {
     for journal in super::tally::journals_in(&folder.journals()).iter().filter(|_| merged) {
         let _ = std::fs::remove_file(journal);
     }
+    // Goes only if nothing was put there.
+    let _ = std::fs::remove_dir(folder.configs());
     let brokers = std::fs::read_dir(folder.brokers()).into_iter().flatten().flatten();
     for data in brokers.map(|b| b.path().join("data")).filter(|_| !keep_data) {
         let _ = std::fs::remove_dir_all(data);

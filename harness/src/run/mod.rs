@@ -8,6 +8,7 @@ mod break_it;
 mod bring_up;
 mod clients;
 mod collect;
+mod effective;
 mod interrupt;
 mod live;
 mod nodes;
@@ -101,6 +102,7 @@ fn go_through(
         cluster.nodes.brokers().len(),
         cluster.took.as_secs_f64()
     ));
+    effective::read_back(&cluster, folder)?;
     let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest, processes)?;
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
     manifest.names.epoch = clock::now();
