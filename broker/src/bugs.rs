@@ -51,6 +51,8 @@ bugs! {
         "A follower of a new leader truncates to its own high watermark instead of asking for epochs.";
     AdvanceUnderMinIsr, "high-watermark-under-min-isr", breaks "no-acked-loss", serves "R10",
         "The high watermark advances, and acks=all is answered, with fewer in-sync replicas than min.insync.replicas.";
+    WholeBatchWithheld, "fetch-at-least-one-batch-off", breaks "no-skip", serves "R14",
+        "A fetch is answered with nothing while the first batch is larger than the fetcher's limit.";
     TruncationSkipped, "truncation-skipped", breaks "replicas-agree", serves "R08",
         "A follower ignores the diverging epoch it is told and keeps its own suffix.";
 }

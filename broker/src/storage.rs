@@ -62,6 +62,14 @@ pub struct Checkpoints {
     pub log_start: Offset,
 }
 
+type Part = fn(&Checkpoints) -> Offset;
+
+const PARTS: [(&str, Part); 3] = [
+    (HIGH_WATERMARK_FILE, |known| known.high_watermark),
+    (RECOVERY_POINT_FILE, |known| known.recovery_point),
+    (LOG_START_FILE, |known| known.log_start),
+];
+
 /// See the module.
 #[derive(Debug)]
 pub struct Storage {
@@ -167,12 +175,7 @@ impl Storage {
     /// [`LogError`].
     pub fn checkpoint(&self, now: BTreeMap<TopicPartition, Checkpoints>) -> Result<(), LogError> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let parts: [(&str, fn(&Checkpoints) -> Offset); 3] = [
-            (HIGH_WATERMARK_FILE, |known| known.high_watermark),
-            (RECOVERY_POINT_FILE, |known| known.recovery_point),
-            (LOG_START_FILE, |known| known.log_start),
-        ];
-        for (file, part) in parts {
+        for (file, part) in PARTS {
             if !now.iter().map(|(id, known)| (id, part(known))).eq(written.iter().map(|(id, known)| (id, part(known))))
             {
                 let offsets: Vec<_> = now.iter().map(|(id, known)| (id, part(known))).collect();

@@ -1,5 +1,7 @@
 //! What a client sees of one broker: versions, framing, answers in order, and the small traps of the protocol.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use bytes::Bytes;
@@ -204,7 +206,7 @@ fn acks_0_is_never_answered_and_an_error_closes_the_connection() {
     let cluster = single();
     let mut wire = cluster.wire(1);
     wire.send(&Wire::produce_request("t", 0, batch(&numbered("v", 1), None), 0, 1000), 9);
-    assert_eq!(wire.try_call(&MetadataRequest::default(), 12).is_some(), true);
+    assert!(wire.try_call(&MetadataRequest::default(), 12).is_some());
     assert_eq!(wire.list("t", -1).offset, 1);
     wire.send(&Wire::produce_request("t", 9, batch(&numbered("v", 1), None), 0, 1000), 9);
     assert_eq!(wire.receive_frame(), None);
@@ -260,4 +262,22 @@ fn what_was_acknowledged_is_there_after_a_kill_and_after_an_orderly_stop() {
     let opened: Vec<bool> =
         cluster.events(1).iter().filter(|e| e["event"] == "opened").map(|e| e["clean"] == true).collect();
     assert_eq!(opened.last(), Some(&true));
+}
+
+#[test]
+fn a_log_folder_that_fails_ends_the_node_with_an_event_and_exit_code_1() {
+    let mut cluster = single();
+    std::fs::remove_dir_all(cluster.folder_of(1, "t-0").parent().unwrap()).unwrap();
+    cluster.wire(1).send_create("u");
+    assert_eq!(cluster.node(1).wait(), Some(1));
+    assert_eq!((cluster.count(1, "log-dir-failed"), cluster.count(1, "stopped")), (1, 1));
+}
+
+#[test]
+fn a_node_that_is_broker_and_controller_serves_alone() {
+    let cluster = Cluster::combined("min.insync.replicas=1\ndefault.replication.factor=1\n");
+    let mut wire = cluster.wire(1);
+    assert_eq!(wire.create("t", 1, 1, &[]), 0);
+    assert_eq!(wire.produce("t", batch(&numbered("v", 2), None), -1).error_code, 0);
+    assert_eq!(wire.list("t", -1).offset, 2);
 }

@@ -2,6 +2,8 @@
 //!
 //! The unsafe schedules come in pairs: the variant that must lose and the variant that must not.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use std::time::Duration;

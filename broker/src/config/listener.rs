@@ -1,7 +1,7 @@
 //! Listeners, advertised addresses and voters: `NAME://host:port` and `id@host:port`.
 //!
-//! Every listener is plaintext. Several are possible, so that clients and brokers can use different (for example
-//! proxied) addresses of one node; a client is told the addresses of the listener it came in by.
+//! Every listener is plaintext. A broker may listen at several addresses; what it advertises, to clients and to other
+//! brokers alike, is the first.
 
 use std::fmt;
 
@@ -46,7 +46,6 @@ pub struct Voter {
 pub(super) struct Listeners {
     pub broker: Vec<Listener>,
     pub controller: Option<Listener>,
-    pub inter_broker: usize,
 }
 
 impl Listeners {
@@ -60,18 +59,17 @@ impl Listeners {
         });
         let (controller, broker): (Vec<_>, Vec<_>) =
             all.partition(|listener| controller_names.contains(&listener.name.as_str()));
-        let inter_broker = inter_broker(values, &broker)?;
-        Ok(Listeners { broker, controller: controller.into_iter().next(), inter_broker })
+        check_inter_broker(values, &broker)?;
+        Ok(Listeners { broker, controller: controller.into_iter().next() })
     }
 }
 
-fn inter_broker(values: &Values, broker: &[Listener]) -> Result<usize, ConfigError> {
-    let Some(name) = values.optional("inter.broker.listener.name") else { return Ok(0) };
-    let place = broker.iter().position(|listener| listener.name == name);
-    match place {
-        Some(place) => Ok(place),
-        None if broker.is_empty() => Ok(0),
-        None => Err(bad("inter.broker.listener.name", name, "no listener has this name")),
+fn check_inter_broker(values: &Values, broker: &[Listener]) -> Result<(), ConfigError> {
+    let name = values.optional("inter.broker.listener.name");
+    let first = broker.first().map(|listener| listener.name.as_str());
+    match name.filter(|name| first.is_some_and(|first| first != *name)) {
+        None => Ok(()),
+        Some(name) => Err(bad("inter.broker.listener.name", name, "brokers use the first listener")),
     }
 }
 
@@ -120,13 +118,19 @@ mod tests {
     fn controller_and_broker_listeners_are_told_apart_and_advertised_by_name() {
         let text = "process.roles=broker,controller\nnode.id=1\nlog.dirs=/tmp/x\ncontroller.quorum.voters=1@localhost:9\n\
             listeners=PLAINTEXT://:1,REPL://127.0.0.1:2,CONTROLLER://127.0.0.1:9\n\
-            advertised.listeners=PLAINTEXT://127.0.0.1:11\ninter.broker.listener.name=REPL\n";
+            advertised.listeners=PLAINTEXT://127.0.0.1:11\ninter.broker.listener.name=PLAINTEXT\n";
         let config = Config::parse(text.as_bytes()).unwrap();
         let told: Vec<String> = config.listeners.iter().map(|listener| listener.advertised.to_string()).collect();
         assert_eq!(told, ["127.0.0.1:11", "127.0.0.1:2"]);
-        assert_eq!(config.inter_broker, 1);
         assert_eq!(config.controller_listener.unwrap().bind.port, 9);
         assert_eq!(config.voters[0].address.to_string(), "localhost:9");
+    }
+
+    #[test]
+    fn brokers_talk_over_the_first_listener_and_over_no_other() {
+        let text = "node.id=1\nlog.dirs=/tmp/x\nlisteners=A://:1,B://:2\ninter.broker.listener.name=";
+        assert!(Config::parse(format!("{text}A\n").as_bytes()).is_ok());
+        assert!(Config::parse(format!("{text}B\n").as_bytes()).is_err());
     }
 
     #[test]

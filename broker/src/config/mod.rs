@@ -115,8 +115,6 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Where the controller role listens.
     pub controller_listener: Option<Listener>,
-    /// Index in `listeners` of the one brokers use among themselves.
-    pub inter_broker: usize,
     /// `log.dirs`
     pub log_dir: PathBuf,
     /// `broker.rack`
@@ -163,7 +161,6 @@ impl Config {
             voters: listener::voters(&values)?,
             listeners: listeners.broker,
             controller_listener: listeners.controller,
-            inter_broker: listeners.inter_broker,
             events_file: values.optional("stormglass.events.file").map_or_else(|| beside(&log_dir), PathBuf::from),
             log_dir,
             rack: values.optional("broker.rack").map(str::to_owned),

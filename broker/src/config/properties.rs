@@ -79,7 +79,7 @@ pub const TABLE: &[Property] = &[
         "",
         "NAME:PLAINTEXT for every listener; no other protocol is offered.",
     ),
-    node("inter.broker.listener.name", Text, "", "Listener that brokers use among themselves; the first unless set."),
+    node("inter.broker.listener.name", Text, "", "Listener that brokers use among themselves: the first."),
     node("log.dirs", List, "", "Folder that holds the partitions."),
     node("log.dir", Text, "", "Older spelling of log.dirs."),
     node("broker.rack", Text, "", "Rack of this broker, for follower fetching and placement."),

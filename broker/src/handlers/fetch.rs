@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::wire;
 use crate::broker::Broker;
+use crate::bugs::Bug;
 use crate::evidence::Event;
 use crate::ids::{BrokerEpoch, NodeId, Offset};
 use crate::metadata::TopicId;
@@ -212,7 +213,8 @@ impl Look {
 
     fn read(&mut self, broker: &Broker, request: &Request, part: &Part) -> Result<Fetched, ResponseError> {
         let left = request.bytes_max.saturating_sub(self.bytes);
-        let at = ReadAt { bytes_max: part.at.bytes_max.min(left), at_least_one: self.bytes == 0, ..part.at };
+        let whole = self.bytes == 0 && !broker.config.bugs.has(Bug::WholeBatchWithheld);
+        let at = ReadAt { bytes_max: part.at.bytes_max.min(left), at_least_one: whole, ..part.at };
         let partition = part.partition.as_ref().map_err(|error| *error);
         let fetched = partition.and_then(|partition| {
             let fetched = partition.read(request.reader, &at);

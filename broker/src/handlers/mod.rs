@@ -82,3 +82,54 @@ pub fn dispatch(broker: &Arc<Broker>, call: Call) -> Reply {
         Reply::Close(CallError::Version { api: call.api, version: call.version })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use kafka_protocol::messages::*;
+    use kafka_protocol::protocol::Decodable;
+    use proptest::prelude::*;
+
+    fn decode(key: ApiKey, mut body: Bytes, version: i16) {
+        macro_rules! decode {
+            ($($api:ident $request:ident),*) => {
+                match key {
+                    $(ApiKey::$api => drop($request::decode(&mut body, version)),)*
+                    other => panic!("{other:?} is in the table and not in this test"),
+                }
+            };
+        }
+        decode! {
+            Produce ProduceRequest, Fetch FetchRequest, ListOffsets ListOffsetsRequest, Metadata MetadataRequest,
+            FindCoordinator FindCoordinatorRequest, ApiVersions ApiVersionsRequest, CreateTopics CreateTopicsRequest,
+            DeleteTopics DeleteTopicsRequest, InitProducerId InitProducerIdRequest,
+            OffsetForLeaderEpoch OffsetForLeaderEpochRequest, DescribeConfigs DescribeConfigsRequest,
+            CreatePartitions CreatePartitionsRequest, DescribeCluster DescribeClusterRequest
+        }
+    }
+
+    fn api_and_version() -> impl Strategy<Value = (usize, i16)> {
+        (0..TABLE.len()).prop_flat_map(|place| {
+            let (min, max) = TABLE[place].answered;
+            let min = if TABLE[place].key == ApiKey::Produce { produce::OLDEST_DECODED } else { min };
+            (Just(place), min..=max)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 5000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Small numbers are frequent, so that lengths are often plausible.
+        #[test]
+        fn a_body_that_fits_its_shape_is_decoded_or_refused_but_never_a_panic(
+            (place, version) in api_and_version(),
+            body in prop::collection::vec(prop_oneof![3 => 0..4u8, 1 => any::<u8>()], 0..120),
+        ) {
+            let api = &TABLE[place];
+            if api.shape.fits(&body, version) {
+                decode(api.key, Bytes::from(body), version);
+            }
+        }
+    }
+}

@@ -14,13 +14,17 @@ pub mod shape;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::broker::Broker;
 use crate::config::Address;
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Binds an address; port 0 lets the system choose.
 ///
@@ -38,7 +42,8 @@ pub async fn serve(broker: Arc<Broker>, socket: TcpListener, listener: usize) {
         let accepted = socket.accept().await;
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = accepted else {
-            tokio::task::yield_now().await;
+            // Out of file descriptors, most likely: connections must end before another can begin.
+            let _ended = timeout(ACCEPT_PAUSE, connections.join_next()).await;
             continue;
         };
         let Ok(place) = room.clone().try_acquire_owned() else { continue };

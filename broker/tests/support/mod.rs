@@ -3,7 +3,13 @@
 //! Every test binary has a test named `node_process` that becomes a node when the variable says so; so nodes can be
 //! killed and stopped by real signals. Waiting is always for a condition, with a deadline.
 
-#![allow(dead_code, missing_docs, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "test support: each binary uses a part of it"
+)]
 
 pub mod batch;
 pub mod wire;
@@ -78,6 +84,20 @@ impl Cluster {
         for id in 1..=brokers {
             cluster.ready(id, 1);
         }
+        cluster
+    }
+
+    /// Starts one node that is both broker and controller.
+    pub fn combined(more: &str) -> Cluster {
+        let folder = tempfile::tempdir().unwrap();
+        let (port, controller) = (free_port(), free_port());
+        let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n");
+        let voters = format!("controller.quorum.voters=1@127.0.0.1:{controller}\n");
+        let own = format!("process.roles=broker,controller\n{listeners}{voters}{more}");
+        let mut node = Node::new(folder.path(), 1, port, controller, &own);
+        node.start();
+        let cluster = Cluster { folder, nodes: vec![node] };
+        cluster.ready(1, 1);
         cluster
     }
 
@@ -207,6 +227,11 @@ impl Node {
     /// Asks it to stop and gives its exit code.
     pub fn stop(&mut self) -> Option<i32> {
         self.signal(Signal::SIGTERM);
+        self.wait()
+    }
+
+    /// Waits for its end and gives its exit code.
+    pub fn wait(&mut self) -> Option<i32> {
         self.process.take().unwrap().wait().unwrap().code()
     }
 }

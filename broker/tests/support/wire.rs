@@ -84,6 +84,12 @@ impl Wire {
         self.try_call(request, version).expect("the broker closed the connection")
     }
 
+    /// Asks for a topic with one replica and does not wait.
+    pub fn send_create(&mut self, topic: &str) {
+        let topic = CreatableTopic::default().with_name(name(topic)).with_num_partitions(1).with_replication_factor(1);
+        self.send(&CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(10_000), 7);
+    }
+
     pub fn create(&mut self, topic: &str, partitions: i32, replicas: i16, configs: &[(&str, &str)]) -> i16 {
         let text = |text: &str| StrBytes::from_string(text.to_owned());
         let configs = configs
