@@ -42,20 +42,21 @@ pub(crate) fn holders(case: &Case<'_>, dossier: &Dossier) -> Vec<NodeId> {
 pub(crate) fn fate(case: &Case<'_>, dossier: &Dossier, append: &Op) -> Fate {
     let coverage = &case.leads.coverage;
     let mut stands = dossier.stands.iter().filter(|s| s.log == case.leads.log).peekable();
-    let told = (append.offset.0 >= 0).then_some(append.offset.0);
-    let read = stands.peek().is_some();
+    let read = stands.peek().map(|s| s.offset);
+    let place = told(append).or(read);
+    let read = read.is_some();
     if stands.any(|s| s.drained) || case.facts.transaction(append) == Transaction::Doubtful {
         return Fate::Fine;
     }
-    if told.is_some_and(|offset| offset < case.leads.start) {
+    if place.is_some_and(|offset| offset < case.leads.start) {
         return if read { Fate::Fine } else { Fate::Trimmed };
     }
-    if told.is_none() && case.leads.start > 0 && !read {
+    if place.is_none() && case.leads.start > 0 {
         return Fate::Undecided;
     }
     let held = !holders(case, dossier).is_empty();
-    let beyond = told.is_none_or(|offset| coverage.end.is_some_and(|end| offset >= end));
-    match (coverage.whole, told.is_some_and(|offset| coverage.decides(offset))) {
+    let beyond = place.is_none_or(|offset| coverage.end.is_some_and(|end| offset >= end));
+    match (coverage.whole, place.is_some_and(|offset| coverage.decides(offset))) {
         (true, _) if held && beyond => Fate::Unread,
         (true, _) => Fate::Lost,
         (false, _) if held => Fate::Exists,

@@ -33,19 +33,19 @@ fn find(case: &Case<'_>) -> Vec<Instance> {
 
 /// A second place of a value is a duplicate, not an inversion, and a place that only an acknowledgement told may be none.
 fn confirmed(case: &Case<'_>, inversion: &Inversion) -> Option<Instance> {
-    let Inversion { value, offset, before, before_offset } = *inversion;
+    let Inversion { value, offset, before, .. } = *inversion;
     if value == before {
         return None;
     }
     let (late, early) = (case.facts.dossier(value)?, case.facts.dossier(before)?);
-    if first_place(case, late)? != offset.0 || first_place(case, early)? != before_offset.0 {
+    let before_offset = first_place(case, early)?;
+    if first_place(case, late)? != offset.0 || before_offset >= offset.0 {
         return None;
     }
     let sentence = format!(
         "record {value} stands at offset {offset} of {}, behind {before} at {before_offset}, which was handed over later",
         case.name(),
         offset = offset.0,
-        before_offset = before_offset.0,
     );
     let witnesses = evidence(case, before, early).into_iter().chain(evidence(case, value, late)).collect();
     Some(Instance { offset: offset.0, values: vec![before, value], replicas: Vec::new(), witnesses, sentence })
@@ -54,7 +54,8 @@ fn confirmed(case: &Case<'_>, inversion: &Inversion) -> Option<Instance> {
 fn first_place(case: &Case<'_>, dossier: &Dossier) -> Option<i64> {
     let log = case.leads.log;
     let stands = dossier.stands.iter().filter(|s| s.log == log).map(|s| s.offset);
-    let copies = dossier.copies.iter().filter(|c| c.log == log).map(|c| c.offset.0);
+    let committed = |offset: &i64| *offset < case.leads.committed;
+    let copies = dossier.copies.iter().filter(|c| c.log == log).map(|c| c.offset.0).filter(committed);
     let acks = dossier.appends.iter().filter(|op| op.log == log && op.offset.0 >= 0).map(|op| op.offset.0);
     stands.min().or(copies.min()).or(acks.min())
 }

@@ -25,7 +25,7 @@ pub(super) const DEFINITION: Definition = Definition {
 
 fn find(case: &Case<'_>) -> Vec<Instance> {
     let (log, mut found) = (case.leads.log, Vec::new());
-    for (value, dossier) in case.dossiers() {
+    for (value, dossier) in case.dossiers().filter(|d| d.0.is_ordinary()) {
         let stands: Vec<_> = dossier.stands.iter().filter(|s| s.log == log).collect();
         for append in dossier.appends.iter().filter(|op| op.log == log) {
             let (Some(told), Some(first)) = (told(append), stands.first()) else { continue };

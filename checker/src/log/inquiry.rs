@@ -26,6 +26,8 @@ pub struct Stand {
     pub reads: u64,
     /// Whether the drain was among them.
     pub drained: bool,
+    /// Whether anybody else was.
+    pub live: bool,
 }
 
 /// A value on a replica's disk.
@@ -162,7 +164,7 @@ impl WantedLog {
 /// Whether any offset strictly between `from` and `to` lies in one of the rising `intervals`.
 pub fn crosses(intervals: &[(i64, i64)], from: i64, to: i64) -> bool {
     let next = intervals.partition_point(|i| i.1 <= from.saturating_add(1));
-    to > from && intervals.get(next).is_some_and(|i| i.0 < to)
+    to > from.saturating_add(1) && intervals.get(next).is_some_and(|i| i.0 < to)
 }
 
 impl<'a> Inquiry<'a> {
@@ -216,9 +218,11 @@ impl<'a> Inquiry<'a> {
             last: read.clone(),
             reads: 0,
             drained: false,
+            live: false,
         });
         stand.reads += 1;
         stand.drained |= role == Role::Drain;
+        stand.live |= role != Role::Drain;
         if read.time() < stand.first.time() {
             stand.first = read;
         } else if read.time() > stand.last.time() {
@@ -288,9 +292,11 @@ fn follow(wanted: &WantedLog, facts: &mut LogFacts, op: &Op, records: &[Record],
     match (op.kind(), records.first().zip(records.last())) {
         (Kind::Assign | Kind::Revoke, _) if op.outcome() == Outcome::Ok => facts.steps.push(step(None)),
         (Kind::Poll, Some((first, last))) => facts.steps.push(step(Some((*first, *last)))),
-        (Kind::Fetch, Some((first, _))) if !drain && wanted.crosses(op.offset.0.saturating_sub(1), first.offset.0) => {
+        (Kind::Fetch, Some((first, _)))
+            if !drain && op.offset.0 >= 0 && wanted.crosses(op.offset.0 - 1, first.offset.0) =>
+        {
             let read = Witness::read(op, records, 0);
-            facts.jumps.push(Jump { read, from: op.offset.0.saturating_sub(1), to: first.offset.0 });
+            facts.jumps.push(Jump { read, from: op.offset.0 - 1, to: first.offset.0 });
         }
         _ => {}
     }

@@ -53,6 +53,11 @@ impl OpenAppends {
         Some(before)
     }
 
+    /// Whether `value` is one of these: then it may stand elsewhere than acknowledged.
+    pub fn knows(&self, value: Value) -> bool {
+        self.appends.contains_key(&value)
+    }
+
     /// Those that may have happened and that nobody saw, by rising invocation.
     pub fn unseen(&self) -> Vec<(Nanos, Value, Fate)> {
         let mut unseen: Vec<_> = self.appends.iter().filter(|(_, a)| !a.seen && a.fate != Fate::Failed).collect();

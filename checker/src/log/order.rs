@@ -18,15 +18,13 @@ pub struct Inversion {
     pub offset: Offset,
     /// The greatest of its writer's values before it.
     pub before: Value,
-    /// Where that stands.
-    pub before_offset: Offset,
 }
 
-/// The greatest value of each writer so far and its offset.
+/// The greatest value of each writer so far.
 #[derive(Default)]
 pub struct Order {
-    indexed: Vec<Option<(Value, i64)>>,
-    rest: HashMap<u32, Option<(Value, i64)>>,
+    indexed: Vec<Option<Value>>,
+    rest: HashMap<u32, Option<Value>>,
 }
 
 impl Order {
@@ -35,17 +33,17 @@ impl Order {
     pub fn next(&mut self, offset: i64, value: Value) -> Option<Inversion> {
         let greatest = self.greatest(value.writer().0);
         match *greatest {
-            Some((before, at)) if before.sequence() >= value.sequence() => {
-                Some(Inversion { value, offset: Offset(offset), before, before_offset: Offset(at) })
+            Some(before) if before.sequence() >= value.sequence() => {
+                Some(Inversion { value, offset: Offset(offset), before })
             }
             _ => {
-                *greatest = Some((value, offset));
+                *greatest = Some(value);
                 None
             }
         }
     }
 
-    fn greatest(&mut self, writer: u32) -> &mut Option<(Value, i64)> {
+    fn greatest(&mut self, writer: u32) -> &mut Option<Value> {
         let at = writer as usize;
         if at >= INDEXED_MAX {
             return self.rest.entry(writer).or_default();

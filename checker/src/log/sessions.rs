@@ -42,7 +42,7 @@ impl Sessions {
             self.rising(records);
         }
         let session = self.session(process);
-        let (before, late) = (session.last, returned < session.returned);
+        let (before, late) = (session.last, returned <= session.returned && session.returned.0 > 0);
         *session = Session { last: Some(last.offset.0), returned };
         self.tangled |= late;
         if let Some(before) = before {
@@ -87,7 +87,7 @@ impl Sessions {
     /// A reader was given or lost the log: its position is anew.
     pub fn reset(&mut self, process: ProcessId, returned: Nanos) {
         let session = self.session(process);
-        let late = returned < session.returned;
+        let late = returned <= session.returned && session.returned.0 > 0;
         *session = Session { last: None, returned };
         self.tangled |= late;
     }

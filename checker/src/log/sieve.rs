@@ -68,8 +68,8 @@ pub struct Leads {
     pub inversions: Vec<Inversion>,
     /// Contradictions of the linearizable scan.
     pub stale: Vec<Stale>,
-    /// Of these, high ends that belong to an acknowledged record nobody but the drain read.
-    pub hidden: Vec<i64>,
+    /// Of these, high ends that only an unseen unknown append can have made.
+    pub assigned: Vec<(i64, Value)>,
     /// Offsets without an owner.
     pub unowned: Option<Unowned>,
     /// Offsets that carry a record and were passed over, or every offset that carries one if readers are tangled.
@@ -255,7 +255,7 @@ impl Sieve {
         found.values.append(&mut self.negative);
         found.unseen(&self.open, &coverage, setting);
         let unowned = self.own_the_rest(setting, &coverage, start, &mut found);
-        let (stale, hidden) = self.contradictions(&mut found);
+        let (stale, assigned) = self.contradictions(&mut found);
         let disputed = self.disputes(&mut found);
         found.sums.unknown_seen = self.open.unknown_seen();
         let counters = self.counters(setting.promises, &mut found.sums);
@@ -274,7 +274,7 @@ impl Sieve {
             disputed,
             inversions: found.inversions,
             stale,
-            hidden,
+            assigned,
             unowned,
             passed_over,
             readers,
@@ -326,22 +326,18 @@ impl Sieve {
         None
     }
 
-    fn contradictions(&self, found: &mut Found) -> (Vec<Stale>, Vec<i64>) {
+    fn contradictions(&self, found: &mut Found) -> (Vec<Stale>, Vec<(i64, Value)>) {
         let stale = self.bounds.contradictions();
-        let mut hidden = Vec::new();
+        let mut assigned = Vec::new();
         for contradiction in &stale {
             for offset in [contradiction.high, contradiction.low] {
-                let content = self.contents.at(offset);
-                found.values.extend(content.value().filter(|v| v.is_ordinary()));
-                if offset == contradiction.high && content.is(by::ACK) && content.is(by::DRAIN) && !content.is(by::READ)
-                {
-                    hidden.push(offset);
-                }
+                found.values.extend(self.contents.at(offset).value().filter(|v| v.is_ordinary()));
             }
-            let assigned = found.assigned.binary_search_by_key(&contradiction.high, |a| a.0);
-            found.values.extend(assigned.map(|i| found.assigned[i].1));
+            let own = found.assigned.binary_search_by_key(&contradiction.high, |a| a.0);
+            assigned.extend(own.map(|i| found.assigned[i]));
         }
-        (stale, hidden)
+        found.values.extend(assigned.iter().map(|a| a.1));
+        (stale, assigned)
     }
 
     fn disputes(&self, found: &mut Found) -> Vec<i64> {
@@ -481,10 +477,12 @@ impl Scan<'_> {
     #[cold]
     fn acked_not_drained(&mut self, offset: i64, value: Value, content: Content) {
         let read = content.is(by::READ);
-        if offset < self.start && read {
+        if offset < self.start {
+            self.found.values.extend((!read).then_some(value));
             return;
         }
-        if self.coverage.decides(offset) || !self.setting.replicas.is_empty() && !content.is(by::REPLICA) {
+        let unheld = !self.setting.replicas.is_empty() && !content.is(by::REPLICA);
+        if self.coverage.decides(offset) || unheld || self.open.knows(value) {
             self.found.values.push(value);
         } else if self.setting.replicas.is_empty() && !read {
             self.found.sums.undecided += 1;
