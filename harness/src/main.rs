@@ -24,11 +24,10 @@ use clap::error::ErrorKind;
 use results::Exit;
 use std::process::ExitCode;
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("stormglass runs on Linux only: it needs pidfds, subreapers and /proc");
+
 fn main() -> ExitCode {
-    if !cfg!(target_os = "linux") {
-        terminal::complain("error: stormglass runs on Linux only: it needs pidfds, subreapers and /proc");
-        return Exit::Usage.into();
-    }
     match cli::Cli::try_parse() {
         Ok(cli) => commands::execute(cli),
         Err(error) => usage(&error),

@@ -103,8 +103,11 @@ impl Summary<'_> {
         let held = count(|claim| claim.verdict == Finding::Held);
         let violated = count(|claim| claim.verdict == Finding::Violated);
         let permitted = count(|claim| matches!(claim.verdict, Finding::Permitted { .. }));
-        let others = claims.len() - held - violated - permitted;
-        let counts = format!("{held} held, {violated} violated, {permitted} permitted, {others} not judged");
+        let outside = count(|claim| matches!(claim.status, Status::OutOfScope { .. }));
+        let others = claims.len() - held - violated - permitted - outside;
+        let counts = format!(
+            "{held} held, {violated} violated, {permitted} permitted, {others} not judged, {outside} out of scope"
+        );
         page.entry(&verdict.to_string(), &format!("claims: {counts} (exit {exit})"));
         let shown = claims.iter().filter_map(claim_text).collect::<Vec<_>>();
         shown.iter().take(CLAIMS_MAX).for_each(|text| page.entry("", text));
@@ -144,7 +147,8 @@ fn timing(page: &mut Page, timing: &Timing, names: &Names) {
     if let Some((log, worst)) = timing.longest_gaps.iter().max_by_key(|(_, gap)| gap.ns) {
         page.entry("  of one log", &format!("{} on {}", gap(worst), names.log(*log)));
     }
-    let void = if timing.is_void() { "; over 0.1 %: the load fell behind its plan, the latencies are void" } else { "" };
+    let void =
+        if timing.is_void() { "; over 0.1 %: the load fell behind its plan, the latencies are void" } else { "" };
     let late = format!("{:.2} % of {}{void}", timing.late_share() * 100.0, plural(timing.sends, "send"));
     page.entry("late sends", &late);
 }
