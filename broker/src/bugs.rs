@@ -43,7 +43,7 @@ macro_rules! bugs {
 bugs! {
     AckBeforeReplicate, "ack-before-replicate", breaks "no-acked-loss", serves "P07",
         "The leader answers acks=all right after its own append, before any follower has the record.";
-    ServeBeforeEpochStart, "serve-list-offsets-before-hw-caught-up", breaks "log-linearizable", serves "R12",
+    ServeBeforeEpochStart, "serve-list-offsets-before-hw-caught-up", breaks "monotone-observables", serves "R12",
         "A new leader answers ListOffsets from its old high watermark before it reached the start of its epoch.";
     FencingOff, "fetch-epoch-fencing-off", breaks "no-acked-loss", serves "R09",
         "The leader accepts fetches whatever leader epoch or broker epoch they carry.";
@@ -51,9 +51,13 @@ bugs! {
         "A follower of a new leader truncates to its own high watermark instead of asking for epochs.";
     AdvanceUnderMinIsr, "high-watermark-under-min-isr", breaks "no-acked-loss", serves "R10",
         "The high watermark advances, and acks=all is answered, with fewer in-sync replicas than min.insync.replicas.";
-    WholeBatchWithheld, "fetch-at-least-one-batch-off", breaks "no-skip", serves "R14",
+    WholeBatchWithheld, "fetch-at-least-one-batch-off", breaks "all-read-after-heal", serves "R14",
         "A fetch is answered with nothing while the first batch is larger than the fetcher's limit.";
-    TruncationSkipped, "truncation-skipped", breaks "replicas-agree", serves "R08",
+    ExactEpochLookup, "epoch-lookup-exact", breaks "stable-prefix", serves "R08",
+        "A leader asked for an epoch it never had says nothing, instead of where the largest older one ended (KIP-279).";
+    ShrinkUnasked, "isr-shrink-race", breaks "no-acked-loss", serves "R01",
+        "A leader acts upon a smaller ISR as soon as it has asked for it, before the controller agreed (KIP-497).";
+    TruncationSkipped, "truncation-skipped", breaks "stable-prefix", serves "R08",
         "A follower ignores the diverging epoch it is told and keeps its own suffix.";
 }
 
@@ -62,6 +66,9 @@ bugs! {
 pub struct Bugs(u64);
 
 impl Bugs {
+    /// Every rule holds.
+    pub const NONE: Bugs = Bugs(0);
+
     /// Whether this rule is to be broken.
     #[inline]
     pub fn has(self, bug: Bug) -> bool {

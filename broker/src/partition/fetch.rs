@@ -69,7 +69,7 @@ impl Partition {
         let mut inner = self.lock();
         let moment = self.moment(&inner);
         let leadership = self.leading(&inner, at.current_epoch)?;
-        if inner.diverging(at)?.is_some() {
+        if self.diverging(&inner, at)?.is_some() {
             return Ok(None);
         }
         inner.in_range(at.offset)?;
@@ -96,7 +96,7 @@ impl Partition {
     pub fn read(&self, reader: Reader, at: &ReadAt) -> Result<Fetched, PartitionError> {
         let inner = self.lock();
         let leadership = self.leading(&inner, at.current_epoch)?;
-        if let Some(diverging) = inner.diverging(at)? {
+        if let Some(diverging) = self.diverging(&inner, at)? {
             return Ok(Fetched { diverging: Some(diverging), ..inner.bounds() });
         }
         inner.in_range(at.offset)?;
@@ -125,6 +125,16 @@ impl Partition {
         if self.context.lease.held() { Ok(fetched) } else { Err(PartitionError::NotLeader) }
     }
 
+    /// Where a reader's log parts from this one, if it does: the largest epoch not above its last, and where it ended.
+    fn diverging(&self, inner: &Inner, at: &ReadAt) -> Result<Option<(LeaderEpoch, Offset)>, PartitionError> {
+        let Some(last_epoch) = at.last_epoch else { return Ok(None) };
+        let (epoch, end) = inner.log.end_offset_for(last_epoch).ok_or(PartitionError::OffsetOutOfRange)?;
+        if self.context.bugs.has(Bug::ExactEpochLookup) && epoch != last_epoch {
+            return Ok(None);
+        }
+        Ok((epoch < last_epoch || end < at.offset).then_some((epoch, end)))
+    }
+
     /// The leadership, if this replica leads in the epoch the asker believes in (KIP-320).
     pub(super) fn leading<'a>(
         &self,
@@ -148,12 +158,6 @@ impl Inner {
     fn in_range(&self, offset: Offset) -> Result<(), PartitionError> {
         let within = (self.log.start_offset()..=self.log.end_offset()).contains(&offset);
         if within { Ok(()) } else { Err(PartitionError::OffsetOutOfRange) }
-    }
-
-    fn diverging(&self, at: &ReadAt) -> Result<Option<(LeaderEpoch, Offset)>, PartitionError> {
-        let Some(last_epoch) = at.last_epoch else { return Ok(None) };
-        let (epoch, end) = self.log.end_offset_for(last_epoch).ok_or(PartitionError::OffsetOutOfRange)?;
-        Ok((epoch < last_epoch || end < at.offset).then_some((epoch, end)))
     }
 
     fn read_up_to(&self, at: &ReadAt, upper: Offset) -> Result<Fetched, PartitionError> {

@@ -255,6 +255,9 @@ impl Partition {
             why: proposal.why.clone(),
         });
         leadership.asked(proposal);
+        if self.context.bugs.has(Bug::ShrinkUnasked) {
+            leadership.presume();
+        }
     }
 
     /// Notes that a proposal was refused for certain.

@@ -23,7 +23,8 @@ use crate::log::{Log, LogConfig, Opening, Origin, Stop};
 use crate::metadata::{BrokerImage, ClusterImage, Incarnation, PartitionImage, TopicId, Version};
 
 const REPLICAS: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
-const LAG_NS_MAX: u64 = u64::MAX;
+/// Followers never lag, or always unless they have everything.
+const LAGS_NS_MAX: [u64; 2] = [u64::MAX, 0];
 
 /// One record batch with this number in it.
 fn batch(number: u32) -> Vec<u8> {
@@ -61,6 +62,21 @@ enum Step {
     Learn(usize),
     Answer,
     Shrink(usize),
+    Tick(usize),
+}
+
+/// Under which rules a schedule is run.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    min_isr: usize,
+    lag_ns_max: u64,
+    bugs: Bugs,
+}
+
+const SOUND: Rules = Rules { min_isr: 1, lag_ns_max: LAGS_NS_MAX[0], bugs: Bugs::NONE };
+
+fn broken(bug: Bug) -> Rules {
+    Rules { bugs: Bugs::NONE.with(bug), ..SOUND }
 }
 
 fn image() -> ClusterImage {
@@ -77,7 +93,7 @@ fn image() -> ClusterImage {
     ClusterImage { brokers: REPLICAS.iter().map(|id| (*id, broker(*id))).collect(), ..ClusterImage::default() }
 }
 
-fn replica(folder: &TempDir, me: NodeId, bugs: Bugs, images: &watch::Receiver<Arc<ClusterImage>>) -> Partition {
+fn replica(folder: &TempDir, me: NodeId, rules: Rules, images: &watch::Receiver<Arc<ClusterImage>>) -> Partition {
     let nought = Offset(0);
     let opening =
         Opening { stop: Stop::Clean, recovery_point: nought, log_start: nought, high_watermark: nought, now_ms: 0 };
@@ -85,8 +101,8 @@ fn replica(folder: &TempDir, me: NodeId, bugs: Bugs, images: &watch::Receiver<Ar
     let context = Context {
         me,
         events: Events::discard(me),
-        bugs,
-        lag_ns_max: LAG_NS_MAX,
+        bugs: rules.bugs,
+        lag_ns_max: rules.lag_ns_max,
         lease: Lease::endless(),
         image: images.clone(),
     };
@@ -95,12 +111,12 @@ fn replica(folder: &TempDir, me: NodeId, bugs: Bugs, images: &watch::Receiver<Ar
 }
 
 impl World {
-    fn new(min_isr: usize, bugs: Bugs) -> World {
+    fn new(rules: Rules) -> World {
         let folder = tempfile::tempdir().unwrap();
         let images = watch::Sender::new(Arc::new(image())).subscribe();
         let config = Config::parse(b"node.id=1\nlog.dirs=/x/y\n").unwrap().topic(&BTreeMap::new());
-        let config = TopicConfig { min_insync_replicas: min_isr, ..config };
-        let replicas: BTreeMap<_, _> = REPLICAS.iter().map(|id| (*id, replica(&folder, *id, bugs, &images))).collect();
+        let config = TopicConfig { min_insync_replicas: rules.min_isr, ..config };
+        let replicas: BTreeMap<_, _> = REPLICAS.iter().map(|id| (*id, replica(&folder, *id, rules, &images))).collect();
         replicas.values().for_each(|replica| replica.configure(&config));
         let state = PartitionImage::new(REPLICAS.to_vec(), REPLICAS.to_vec());
         let (applied, proposals, committed) = (BTreeMap::new(), Vec::new(), Vec::new());
@@ -202,6 +218,7 @@ impl World {
             Step::Learn(place) => self.learn(REPLICAS[place % 3]),
             Step::Answer => self.answer(),
             Step::Shrink(place) => self.shrink(*place),
+            Step::Tick(place) => self.proposals.extend(self.replicas[&REPLICAS[place % 3]].tick()),
         }
     }
 
@@ -242,12 +259,13 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..3usize).prop_map(Step::Learn),
         2 => Just(Step::Answer),
         1 => (0..3usize).prop_map(Step::Shrink),
+        1 => (0..3usize).prop_map(Step::Tick),
     ]
 }
 
 /// Runs a schedule; whether it stayed safe and ended in agreement.
-fn holds(steps: &[Step], min_isr: usize, bugs: Bugs) -> (bool, bool) {
-    let mut world = World::new(min_isr, bugs);
+fn holds(steps: &[Step], rules: Rules) -> (bool, bool) {
+    let mut world = World::new(rules);
     for step in steps {
         world.step(step);
         if !world.safe() {
@@ -265,8 +283,9 @@ proptest! {
     fn no_schedule_loses_what_was_committed_and_the_logs_agree_in_the_end(
         steps in prop::collection::vec(step(), 1..80),
         min_isr in 1..3usize,
+        lag_ns_max in prop::sample::select(&LAGS_NS_MAX[..]),
     ) {
-        prop_assert_eq!(holds(&steps, min_isr, Bugs::default()), (true, true));
+        prop_assert_eq!(holds(&steps, Rules { min_isr, lag_ns_max, ..SOUND }), (true, true));
     }
 }
 
@@ -284,9 +303,8 @@ const HANDED_ON: &[Step] = &[
 
 #[test]
 fn truncating_to_the_high_watermark_loses_what_was_committed_and_asking_for_epochs_does_not() {
-    let bug = Bugs::default().with(Bug::TruncateToHighWatermark);
-    assert_eq!(holds(HANDED_ON, 1, Bugs::default()), (true, true));
-    assert!(!holds(HANDED_ON, 1, bug).0);
+    assert_eq!(holds(HANDED_ON, SOUND), (true, true));
+    assert!(!holds(HANDED_ON, broken(Bug::TruncateToHighWatermark)).0);
 }
 
 /// A deposed leader goes on writing, and its successor writes too.
@@ -294,13 +312,43 @@ const DIVERGED: &[Step] = &[Step::Append, Step::Elect(0), Step::Learn(1), Step::
 
 #[test]
 fn skipping_the_truncation_leaves_replicas_that_differ_and_truncating_does_not() {
-    assert_eq!(holds(DIVERGED, 1, Bugs::default()), (true, true));
-    assert!(!holds(DIVERGED, 1, Bugs::default().with(Bug::TruncationSkipped)).1);
+    assert_eq!(holds(DIVERGED, SOUND), (true, true));
+    assert!(!holds(DIVERGED, broken(Bug::TruncationSkipped)).1);
+}
+
+/// KIP-279: the middle one of three leaders writes what nobody copies, and the last one never hears of its epoch.
+const FAST_FAILOVER: &[Step] = &[
+    Step::Append,
+    Step::Fetch(1),
+    Step::Fetch(2),
+    Step::Elect(0),
+    Step::Learn(1),
+    Step::Append,
+    Step::Elect(0),
+    Step::Learn(2),
+    Step::Append,
+    Step::Append,
+];
+
+#[test]
+fn looking_up_epochs_exactly_leaves_replicas_that_differ_and_taking_the_largest_older_one_does_not() {
+    assert_eq!(holds(FAST_FAILOVER, SOUND), (true, true));
+    assert!(!holds(FAST_FAILOVER, broken(Bug::ExactEpochLookup)).1);
+}
+
+/// A leader wants a silent follower out of the ISR, and the controller elects that very follower.
+const SHRUNK: &[Step] = &[Step::Append, Step::Tick(0), Step::Fetch(1), Step::Fetch(1), Step::Elect(1), Step::Learn(2)];
+
+#[test]
+fn acting_upon_an_isr_that_was_only_asked_for_loses_what_was_committed_and_waiting_does_not() {
+    let impatient = Rules { lag_ns_max: LAGS_NS_MAX[1], ..SOUND };
+    assert_eq!(holds(SHRUNK, impatient), (true, true));
+    assert!(!holds(SHRUNK, Rules { bugs: Bugs::NONE.with(Bug::ShrinkUnasked), ..impatient }).0);
 }
 
 #[test]
 fn an_epoch_without_records_does_not_keep_its_leader_from_following() {
     let steps =
         [Step::Append, Step::Elect(0), Step::Learn(1), Step::Elect(0), Step::Learn(2), Step::Append, Step::Learn(1)];
-    assert_eq!(holds(&steps, 1, Bugs::default()), (true, true));
+    assert_eq!(holds(&steps, SOUND), (true, true));
 }
