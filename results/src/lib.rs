@@ -12,6 +12,7 @@ pub mod arrow;
 pub mod exit;
 pub mod file;
 pub mod folder;
+pub mod foreign;
 pub mod json;
 pub mod latency;
 pub mod manifest;

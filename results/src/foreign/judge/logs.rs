@@ -1,0 +1,184 @@
+//! Histories of logs: every per-log claim, transactions where there are any, and the fate of what nobody read.
+
+use super::Parts;
+use super::naming::renamed;
+use crate::foreign::finding::{Evidence, ForeignFinding, Held, Standing};
+use crate::foreign::logs::{Logs, READERS, Unread};
+use checker::{Anomaly, AnomalyKind, Claim, Contract, Finding, Gaps, OpRef, Promises, Status};
+use history::{History, Kind, LogId, Names, Op, Outcome, ProcessId, ProcessName, Role};
+use std::collections::{BTreeMap, HashSet};
+
+const UNTIMED: &str = "the file's times enclose no operation";
+const SUBSCRIBED: &str = "the readers subscribe, and a rebalance may move them at any time (Jepsen allows it, too)";
+const WRITE_ORDER: &str =
+    "it rests on the order of writes, which in a log is not that of transactions (Jepsen allows it, too)";
+const UNSEEN: &str = "lost and not yet read look alike: a read of the log to its end after the last acknowledgement, or the \
+                      replicas' logs, would decide";
+
+/// Judges logs.
+pub(super) fn judge(mut logs: Logs) -> Parts {
+    let mut parts = Parts { held: held(&logs.history), notes: std::mem::take(&mut logs.notes), ..Parts::default() };
+    let contract = contract(&logs);
+    let history = with_readers(&mut logs);
+    let promises = Promises { gaps: Gaps::Possible, ..Promises::durable() };
+    let judgement = checker::judge(&history, &[], &contract, &promises);
+    parts.short_of.extend(judgement.claims.iter().filter_map(short_of));
+    let decided = decided(&judgement.anomalies);
+    let anomalies = judgement.anomalies.into_iter();
+    let mut found: Vec<ForeignFinding> =
+        anomalies.map(|anomaly| of_anomaly(anomaly, &contract, logs.subscribed)).collect();
+    found.extend(unseen(&history, &logs.unread, &decided));
+    parts.findings = renamed(found, |wanted| logs.names.names(wanted));
+    parts.claims = judgement.claims;
+    parts
+}
+
+fn held(history: &History) -> Held {
+    let of = |outcome| history.ops.iter().filter(|op| op.outcome() == outcome).count() as u64;
+    let acked = |op: &&Op| op.kind() == Kind::Append && op.outcome() == Outcome::Ok;
+    Held {
+        operations: history.ops.len() as u64,
+        objects: history.names.logs.len() as u64,
+        processes: history.names.processes.len() as u64,
+        acked: history.ops.iter().filter(acked).count() as u64,
+        failed: of(Outcome::Fail),
+        unknown: of(Outcome::Unknown),
+        read: history.records.len() as u64,
+    }
+}
+
+/// The history with the readers together as one more process.
+fn with_readers(logs: &mut Logs) -> History {
+    let mut history = std::mem::take(&mut logs.history);
+    let process = ProcessId(history.names.processes.len() as u32);
+    history.names.processes.push(ProcessName { name: READERS.into(), role: Role::Drain, writer: None });
+    let fetch = |op: Op| {
+        let window = Op::invoke(Kind::Fetch, process, op.log, op.invoked);
+        window.complete(Outcome::Ok, op.returned, op.offset).with_detail(op.detail)
+    };
+    history.ops.extend(std::mem::take(&mut logs.readers).into_iter().map(fetch));
+    history
+}
+
+/// What every such system promises, as far as the file has to do with it.
+fn contract(logs: &Logs) -> Contract {
+    let has = |kind| logs.history.ops.iter().any(|op| op.kind() == kind);
+    let mut contract = Contract::durable();
+    if !logs.timed {
+        contract = contract.out_of_scope(Claim::LinearizableLog, UNTIMED);
+    }
+    if has(Kind::TxnBegin) {
+        for claim in [Claim::AtomicTxn, Claim::NoOwnUncommittedRead, Claim::TxnCycles] {
+            contract = contract.forbid(claim);
+        }
+        contract = contract.allow(Claim::TxnSerializable, WRITE_ORDER);
+    }
+    if has(Kind::Commit) && logs.timed {
+        contract = contract.forbid(Claim::CommittedOffsetMonotonic).forbid(Claim::OneOwner);
+    }
+    contract
+}
+
+/// What keeps a file from being green: that nobody could say whether anything was lost.
+fn short_of(claim: &checker::ClaimResult) -> Option<String> {
+    match (&claim.verdict, claim.claim) {
+        (Finding::NotJudged { why }, Claim::NoAckedLoss | Claim::AllReadAfterHeal)
+            if claim.status == Status::Forbidden =>
+        {
+            Some(format!("{} could not be judged: {why}", claim.claim))
+        }
+        _ => None,
+    }
+}
+
+/// The values of which the judge knows what became.
+fn decided(anomalies: &[Anomaly]) -> HashSet<String> {
+    use AnomalyKind::{LostMiddle, LostPostfix, LostPrefix, TrimmedUnread, Unread};
+    let fates = [LostPrefix, LostMiddle, LostPostfix, TrimmedUnread, Unread];
+    anomalies.iter().filter(|a| fates.contains(&a.kind)).flat_map(|a| a.values.iter().cloned()).collect()
+}
+
+fn of_anomaly(anomaly: Anomaly, contract: &Contract, subscribed: bool) -> ForeignFinding {
+    let moved = subscribed && matches!(anomaly.kind, AnomalyKind::PollSkip | AnomalyKind::NonmonotonicPoll);
+    let standing = match contract.status(anomaly.claim) {
+        Status::Allowed { because } => Standing::Permitted { because: because.clone() },
+        _ if moved => Standing::Permitted { because: SUBSCRIBED.into() },
+        _ => Standing::Violation,
+    };
+    let shown = anomaly.ops.iter().filter(|op| op.process != READERS).map(evidence);
+    ForeignFinding {
+        name: anomaly.kind.name().into(),
+        jepsen: anomaly.kind.definition().jepsen.map(str::to_owned),
+        standing,
+        count: anomaly.count,
+        place: Some(anomaly.log_name),
+        offsets: anomaly.offsets,
+        values: anomaly.values,
+        sentence: anomaly.sentence,
+        evidence: shown.collect(),
+    }
+}
+
+fn evidence(op: &OpRef) -> Evidence {
+    let offset = if op.offset >= 0 { format!(" @{}", op.offset) } else { String::new() };
+    let records: Vec<String> = op.records.iter().map(|(offset, value)| format!("{offset}: {value}")).collect();
+    let what = match (&op.value, op.count) {
+        (Some(value), _) => format!("append {value} to {}{offset}", op.log),
+        (None, Some(1)) => format!("read {}: {}", op.log, records.join(", ")),
+        (None, Some(count)) => format!("read {}: {} ({count} records in all)", op.log, records.join(", ")),
+        (None, None) if matches!(op.kind, Kind::TxnBegin | Kind::TxnCommit | Kind::TxnAbort) => {
+            format!("{} no. {}", kind_name(op.kind), op.detail.unwrap_or(0))
+        }
+        (None, None) => format!("{} of {}{offset}", kind_name(op.kind), op.log),
+    };
+    let process = op.process.clone();
+    Evidence { process, what, invoked_ns: op.invoked_ns, returned_ns: op.returned_ns, outcome: op.outcome }
+}
+
+fn kind_name(kind: Kind) -> String {
+    serde_json::to_string(&kind).unwrap_or_default().trim_matches('"').to_owned()
+}
+
+/// Acknowledged records that nobody read, and of which the judge does not know what became: one finding a log.
+fn unseen(history: &History, unread: &[Unread], decided: &HashSet<String>) -> Vec<ForeignFinding> {
+    let mut logs: BTreeMap<(LogId, bool), Vec<&Unread>> = BTreeMap::new();
+    for missing in unread.iter().filter(|u| !decided.contains(&u.append.value().to_string())) {
+        logs.entry((missing.append.log, missing.passed_for.is_some())).or_default().push(missing);
+    }
+    logs.into_iter().map(|((log, passed), missing)| unseen_in(&history.names, log, passed, &missing)).collect()
+}
+
+fn unseen_in(names: &Names, log: LogId, passed: bool, missing: &[&Unread]) -> ForeignFinding {
+    let (name, first) = (names.log(log), missing[0]);
+    let record = match missing.len() {
+        1 => format!("record {} of {name} was acknowledged", first.append.value()),
+        n => format!("{n} records of {name} were acknowledged, {} first,", first.append.value()),
+    };
+    let (kind, standing, sentence) = match first.passed_for.filter(|_| passed) {
+        Some(later) => {
+            let sentence = format!("{record} and nobody read it; {later}, handed over only after that, was read");
+            (AnomalyKind::LostMiddle.name(), Standing::Violation, sentence)
+        }
+        None => {
+            let sentence = format!("{record} and nobody read it, nor anything that surely stands beyond it");
+            ("unseen", Standing::Undecided { because: UNSEEN.into() }, sentence)
+        }
+    };
+    let told = |unread: &&&Unread| unread.append.offset.0 >= 0;
+    ForeignFinding {
+        name: kind.to_owned(),
+        jepsen: Some("unseen".into()),
+        standing,
+        count: missing.len() as u64,
+        place: Some(name),
+        offsets: missing.iter().filter(told).map(|unread| unread.append.offset.0).collect(),
+        values: missing.iter().map(|unread| unread.append.value().to_string()).collect(),
+        sentence,
+        evidence: missing.iter().map(|unread| of_append(names, &unread.append)).collect(),
+    }
+}
+
+fn of_append(names: &Names, op: &Op) -> Evidence {
+    let witness = checker::anomaly::Witness::bare(op);
+    evidence(&OpRef::new(names, &witness))
+}
