@@ -3,6 +3,7 @@
 use crate::settings::Override;
 use crate::units;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use results::foreign::Format;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,8 +44,10 @@ pub struct Cli {
 pub enum Command {
     /// One run now: start a cluster, load it, break it, heal it, judge it
     Run(Box<RunArgs>),
-    /// Judge a stored run again, from its files alone
+    /// Judge a stored run again, from its files alone, or a history that somebody else wrote
     Check(CheckArgs),
+    /// Write a run's history for other tools: Jepsen's EDN, JSON Lines
+    Export(ExportArgs),
     /// The catalogue of ways to lose a message, as scenarios with a losing and a safe side
     Catalogue(CatalogueArgs),
     /// Start a cluster and keep it up for other clients, until Ctrl-C
@@ -179,11 +182,37 @@ pub enum Keep {
 /// `check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// A run folder, e.g. runs/latest
+    /// A run folder, e.g. runs/latest, or a file: history.arrow, Jepsen's history.edn, JSON Lines, Porcupine's and Knossos's
+    /// texts, the output of Kafka's verifiable clients
     pub path: PathBuf,
-    /// Print verdict.json on stdout, human text on stderr
+    /// How the file is written: arrow, jsonl, edn, register-text, store-text, verifiable [default: detected]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Print the verdict as JSON on stdout, human text on stderr
     #[arg(long)]
     pub json: bool,
+}
+
+/// `export`.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// A run folder, e.g. runs/latest
+    pub run: PathBuf,
+    /// The format
+    #[arg(long)]
+    pub format: Exported,
+    /// Where to [default: stdout]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Formats of a history.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exported {
+    /// What Jepsen's Kafka checker reads
+    Edn,
+    /// One operation an object
+    Jsonl,
 }
 
 /// `catalogue`.

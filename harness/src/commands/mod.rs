@@ -4,6 +4,7 @@ mod bench;
 mod catalogue;
 mod check;
 mod cluster;
+mod export;
 mod list;
 mod run;
 
@@ -60,6 +61,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Some(Command::Run(args)) => run::run(&args)?,
         Some(Command::Check(args)) => check::check(&args)?,
+        Some(Command::Export(args)) => export::export(&args)?,
         Some(Command::Catalogue(args)) => catalogue::catalogue(args.command)?,
         Some(Command::Cluster(args)) => cluster::cluster(&args)?,
         Some(Command::List(args)) => list::list(&args)?,

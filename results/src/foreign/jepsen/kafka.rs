@@ -23,10 +23,13 @@ pub(super) struct Kafka {
     transactions: u64,
 }
 
+/// What was read of a log: offsets and values.
+type Polled = (LogId, Vec<(i64, Raw)>);
+
 /// A micro-operation, with its keys as logs.
 enum Mop {
     Send(LogId, Option<i64>, Raw),
-    Poll(Vec<(LogId, Vec<(i64, Raw)>)>),
+    Poll(Vec<Polled>),
 }
 
 impl Kafka {
@@ -82,7 +85,7 @@ impl Kafka {
         if transaction {
             self.logs.push(txn.complete(Outcome::Ok, op.invoked, Offset::UNKNOWN).with_detail(self.transactions))?;
         }
-        let mut polls: Vec<Vec<(LogId, Vec<(i64, Raw)>)>> = Vec::new();
+        let mut polls: Vec<Vec<Polled>> = Vec::new();
         for mop in mops {
             match mop {
                 Mop::Send(log, offset, raw) => self.send(op, process, (log, offset, raw), transaction)?,
@@ -126,17 +129,12 @@ impl Kafka {
     }
 
     /// All polls of one operation. Those of one key are one read, unless the key moved meanwhile.
-    fn polls(
-        &mut self,
-        op: &Operation,
-        process: ProcessId,
-        polls: Vec<Vec<(LogId, Vec<(i64, Raw)>)>>,
-    ) -> Result<(), ReadError> {
+    fn polls(&mut self, op: &Operation, process: ProcessId, polls: Vec<Vec<Polled>>) -> Result<(), ReadError> {
         let moved: BTreeSet<LogId> = op.moved.iter().map(|key| self.key(key)).collect();
         if op.outcome == Outcome::Ok && !polls.is_empty() {
             self.logs.ways().asked(process);
         }
-        let mut joined: Vec<(LogId, Vec<(i64, Raw)>)> = Vec::new();
+        let mut joined: Vec<Polled> = Vec::new();
         let mut places = std::collections::HashMap::new();
         for (nth, poll) in polls.into_iter().enumerate() {
             for (log, records) in poll {
@@ -153,7 +151,7 @@ impl Kafka {
         }
         for (log, records) in joined {
             match op.outcome {
-                Outcome::Ok => self.read(op, process, log, records, true)?,
+                Outcome::Ok => self.read(op, process, (log, records), true)?,
                 _ => self.aside(op, (log, records), "rolled back")?,
             }
         }
@@ -165,22 +163,21 @@ impl Kafka {
     }
 
     /// A read that says nothing of its reader's position.
-    fn aside(&mut self, op: &Operation, (log, records): (LogId, Vec<(i64, Raw)>), why: &str) -> Result<(), ReadError> {
+    fn aside(&mut self, op: &Operation, (log, records): Polled, why: &str) -> Result<(), ReadError> {
         let process = self.logs.process(&format!("process {} ({why})", op.process), Role::Consumer)?;
         let counts = op.outcome == Outcome::Ok;
         if counts {
             self.logs.ways().reset(process, log);
         }
         self.logs.reset(Kind::Assign, process, log, (op.invoked, op.invoked))?;
-        self.read(op, process, log, records, counts)
+        self.read(op, process, (log, records), counts)
     }
 
     fn read(
         &mut self,
         op: &Operation,
         process: ProcessId,
-        log: LogId,
-        records: Vec<(i64, Raw)>,
+        (log, records): Polled,
         counts: bool,
     ) -> Result<(), ReadError> {
         let first = Offset(records.first().map_or(-1, |record| record.0));

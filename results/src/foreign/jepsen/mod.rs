@@ -120,7 +120,7 @@ pub fn read(input: impl Read) -> Result<Imported, ReadError> {
 
 /// A workload, known by the first operation that tells.
 enum Workload {
-    Kafka(Kafka),
+    Kafka(Box<Kafka>),
     Registers(Registers),
     ListAppend(ListAppend),
 }
@@ -130,11 +130,11 @@ impl Workload {
         let first = |members: &[Edn]| members.first().and_then(Edn::members)?.first()?.keyword().map(str::to_owned);
         match &*op.f {
             "send" | "poll" | "assign" | "subscribe" | "crash" | "debug-topic-partitions" => {
-                Some(Workload::Kafka(Kafka::new()))
+                Some(Workload::Kafka(Box::new(Kafka::new())))
             }
             "read" | "write" | "cas" => Some(Workload::Registers(Registers::default())),
             "txn" => match op.members().and_then(first)?.as_str() {
-                "send" | "poll" => Some(Workload::Kafka(Kafka::new())),
+                "send" | "poll" => Some(Workload::Kafka(Box::new(Kafka::new()))),
                 "append" | "r" => Some(Workload::ListAppend(ListAppend::default())),
                 _ => None,
             },
