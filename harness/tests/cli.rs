@@ -39,8 +39,16 @@ const TABLE: &[(&[&str], i32, &[&str])] = &[
     (&["check", "nowhere"], 65, &["nowhere"]),
     (&["check", "/dev/null", "--format", "end"], 64, &["no format is called"]),
     (&["check", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], 65, &["no history that is known"]),
-    (&["check", concat!(env!("CARGO_MANIFEST_DIR"), "/../results/tests/data/foreign/phantom.edn")], 1, &["VIOLATION", "phantom", "99"]),
-    (&["check", concat!(env!("CARGO_MANIFEST_DIR"), "/../results/tests/data/foreign/never-read.edn")], 2, &["INCONCLUSIVE", "unseen"]),
+    (
+        &["check", concat!(env!("CARGO_MANIFEST_DIR"), "/../results/tests/data/foreign/phantom.edn")],
+        1,
+        &["VIOLATION", "phantom", "99"],
+    ),
+    (
+        &["check", concat!(env!("CARGO_MANIFEST_DIR"), "/../results/tests/data/foreign/never-read.edn")],
+        2,
+        &["INCONCLUSIVE", "unseen"],
+    ),
     (&["check", concat!(env!("CARGO_MANIFEST_DIR"), "/../results/tests/data/foreign/drained.jsonl")], 0, &["PASS"]),
     (&["export", "nowhere", "--format", "edn"], 65, &["nowhere"]),
     (&["export", "nowhere", "--format", "end"], 64, &["edn"]),
