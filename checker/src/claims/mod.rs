@@ -8,7 +8,7 @@ use crate::claim::Claim;
 use crate::groups::definitions as groups;
 use crate::log::inquiry::{Dossier, Facts, LogFacts};
 use crate::log::sieve::Leads;
-use crate::txn::definitions as transactions;
+use crate::txn::{cycle_definitions as cycles, definitions as transactions};
 use history::{Names, NodeId, ReplicaLog, Value};
 
 mod changed_offset;
@@ -132,15 +132,15 @@ pub const DEFINITIONS: [&Definition; 60] = [
     &stable_end_went_back::DEFINITION,
     &log_start_went_back::DEFINITION,
     &epoch_went_back::DEFINITION,
-    &transactions::G0,
-    &transactions::G0_REALTIME,
-    &transactions::G1C,
-    &transactions::G1C_REALTIME,
-    &transactions::G_SINGLE,
-    &transactions::G_SINGLE_REALTIME,
-    &transactions::G2,
-    &transactions::G2_REALTIME,
-    &transactions::WRITE_ORDER_CYCLE,
+    &cycles::G0,
+    &cycles::G0_REALTIME,
+    &cycles::G1C,
+    &cycles::G1C_REALTIME,
+    &cycles::G_SINGLE,
+    &cycles::G_SINGLE_REALTIME,
+    &cycles::G2,
+    &cycles::G2_REALTIME,
+    &cycles::WRITE_ORDER_CYCLE,
     &transactions::ABORTED_READ,
     &transactions::INTERMEDIATE_READ,
     &transactions::OWN_UNCOMMITTED_READ,

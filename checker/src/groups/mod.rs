@@ -1,8 +1,8 @@
 //! Groups that share logs among their members: what each was delivered, and whether its positions can be trusted.
 //!
-//! How often records reach a group is measured, not assumed ([`delivery`]); a position is a register that commits write and
-//! reads, and the starts of new owners, observe ([`positions`], [`resumes`]); owners take turns ([`owners`]), and a
-//! generation that is over commits nothing more ([`generations`]).
+//! How often records reach a group is measured, not assumed (`delivery`); a position is a register that commits write and
+//! reads, and the starts of new owners, observe (`positions`, `resumes`); owners take turns (`owners`), and a
+//! generation that is over commits nothing more (`generations`).
 //!
 //! **Invariants:** everything is linear but for sorting. A process belongs to the group it was assigned to or commits for;
 //! reads of processes without a group say only what exists, and an assignment without group and generation is no group's. Commits within a transaction count when it is committed, and

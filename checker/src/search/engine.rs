@@ -1,8 +1,9 @@
 //! The depth-first search over one key, resumable.
 
+use super::ahead::Ahead;
 use super::model::Model;
 use super::outcome::{Limit, Progress};
-use super::plan::{Label, NONE, Plan};
+use super::plan::{NONE, Plan};
 use super::states::States;
 use super::used::UsedSets;
 use super::visited::{Config, Mask, Visited};
@@ -10,6 +11,9 @@ use super::window::Window;
 
 /// Bit of a `via` that names an optional class instead of a rank.
 const OPTIONAL: u32 = 1 << 31;
+
+/// No search takes more, whatever its budget: numbers of nodes and sets are 32 bits wide.
+const BYTES_CAP: usize = 8 << 30;
 
 /// What a turn came to.
 pub(super) enum Turn {
@@ -107,9 +111,12 @@ impl<'a, M: Model, const W: usize> Engine<'a, M, W> {
     /// Places pure operations and passes returns until a choice is due. The window must stand at the configuration.
     fn settle(&mut self, config: &mut Config<W>, placed: &mut impl FnMut(u32)) -> Settled {
         for i in 0..self.window.live_len() {
-            if let Some(rank) = self.window.live(i) {
+            if let Some(rank) = self.window.nth_live(i) {
                 self.place_if_pure(config, rank, placed);
             }
+        }
+        if !self.ahead().forget(config, placed) {
+            return Settled::Hopeless;
         }
         while config.mask.has(self.plan.required[config.event as usize].slot) {
             config.mask.clear(self.plan.required[config.event as usize].slot);
@@ -123,12 +130,19 @@ impl<'a, M: Model, const W: usize> Engine<'a, M, W> {
             for i in 0..self.plan.arrivals(event).len() {
                 let rank = self.plan.arrivals(event)[i];
                 self.place_if_pure(config, rank, placed);
-                if !config.mask.has(self.plan.required[rank as usize].slot) && !self.has_hope(config, rank) {
+                if !config.mask.has(self.plan.required[rank as usize].slot) && !self.ahead().has_hope(config, rank) {
                     return Settled::Hopeless;
                 }
             }
+            if !self.ahead().forget(config, placed) {
+                return Settled::Hopeless;
+            }
         }
         Settled::Open
+    }
+
+    fn ahead(&self) -> Ahead<'_, 'a, M> {
+        Ahead { plan: &self.plan, states: &self.states, used: &self.used, window: &self.window }
     }
 
     fn place_if_pure(&mut self, config: &mut Config<W>, rank: u32, placed: &mut impl FnMut(u32)) {
@@ -150,7 +164,7 @@ impl<'a, M: Model, const W: usize> Engine<'a, M, W> {
         loop {
             let i = self.stack[frame].next as usize;
             self.stack[frame].next += 1;
-            let child = match self.window.live(i) {
+            let child = match self.window.nth_live(i) {
                 Some(rank) => self.place(&config, rank),
                 None => self.place_optional(&config, self.window.available(i - self.window.live_len())?),
             };
@@ -167,8 +181,15 @@ impl<'a, M: Model, const W: usize> Engine<'a, M, W> {
             return None;
         }
         let mut child = Config { state: self.states.step(config.state, required.class, class)?, ..*config };
+        if self.plan.forgets && class.wants == NONE {
+            let mut first = None;
+            let hope = self.ahead().place_unseen(&mut child, &mut |unseen| _ = first.get_or_insert(unseen));
+            if !hope || first.is_some_and(|first| first != rank && self.ahead().is_unseen(config, rank)) {
+                return None;
+            }
+        }
         child.mask.set(required.slot);
-        self.keeps_hope(config.state, &child, class.renews).then_some((child, rank))
+        self.ahead().keeps_hope(config.state, &child, class.renews).then_some((child, rank))
     }
 
     fn place_optional(&mut self, config: &Config<W>, at: u32) -> Option<(Config<W>, u32)> {
@@ -180,72 +201,7 @@ impl<'a, M: Model, const W: usize> Engine<'a, M, W> {
         }
         let state = self.states.step(config.state, number, class).filter(|s| *s != config.state)?;
         let child = Config { state, used: self.used.with(config.used, at), ..*config };
-        self.keeps_hope(config.state, &child, class.renews).then_some((child, at | OPTIONAL))
-    }
-
-    /// Whether every operation that may have lost its hope by the step to `child` still has some: the waiting ones, and of
-    /// those to come the first that wants what the step used up or left behind.
-    fn keeps_hope(&self, from: u32, child: &Config<W>, renewed: u32) -> bool {
-        if from == child.state {
-            return true;
-        }
-        let to_come = [renewed, self.states.label(from)];
-        to_come.iter().all(|label| self.first_to_come_has_hope(child, *label))
-            && self.waiting_keep_hope(from, child, renewed)
-    }
-
-    fn first_to_come_has_hope(&self, config: &Config<W>, label: u32) -> bool {
-        let Some(label) = self.plan.labels.get(label as usize) else { return true };
-        let now = self.plan.required[config.event as usize].ret;
-        let first = label.wanted.get(label.wanted.partition_point(|(call, _)| *call <= now));
-        first.is_none_or(|(_, rank)| self.has_hope(config, *rank))
-    }
-
-    fn waiting_keep_hope(&self, from: u32, child: &Config<W>, renewed: u32) -> bool {
-        (0..self.window.live_len()).filter_map(|i| self.window.live(i)).all(|rank| {
-            let wants = self.plan.class_of(rank).wants;
-            wants == NONE
-                || child.mask.has(self.plan.required[rank as usize].slot)
-                || self.reachable(child.state, rank)
-                || !(wants == renewed || self.reachable(from, rank))
-                || self.renewable(child, rank)
-        })
-    }
-
-    fn has_hope(&self, config: &Config<W>, rank: u32) -> bool {
-        self.plan.class_of(rank).wants == NONE || self.reachable(config.state, rank) || self.renewable(config, rank)
-    }
-
-    fn reachable(&self, state: u32, rank: u32) -> bool {
-        let class = self.plan.class_of(rank);
-        self.plan.model.reachable(self.states.get(state), class.input, class.output)
-    }
-
-    /// Whether an operation that renews what `rank` wants can still be placed before it.
-    fn renewable(&self, config: &Config<W>, rank: u32) -> bool {
-        let (wants, until) = (self.plan.class_of(rank).wants, self.plan.required[rank as usize].ret);
-        let now = self.plan.required[config.event as usize].ret;
-        let label = &self.plan.labels[wants as usize];
-        let to_come = label.renewers.partition_point(|(call, _)| *call <= now);
-        let waiting = |(_, other): &(u64, u32)| {
-            *other >= config.event && *other != rank && !config.mask.has(self.plan.required[*other as usize].slot)
-        };
-        label.renewers.get(to_come).is_some_and(|(call, _)| *call <= until)
-            || self.some_waiting(label, to_come, waiting)
-            || label
-                .optional_renewers
-                .iter()
-                .any(|at| self.plan.copies_by(*at, until) > self.used.count(config.used, *at))
-    }
-
-    /// Whether one of the renewers called by now is `waiting`, looked for where there are fewer: among them or the live.
-    fn some_waiting(&self, label: &Label, called: usize, waiting: impl Fn(&(u64, u32)) -> bool) -> bool {
-        if called <= self.window.live_len() {
-            return label.renewers[..called].iter().rev().any(waiting);
-        }
-        let wanted = |rank: u32| self.plan.class_of(rank).renews == label.number;
-        let live = (0..self.window.live_len()).filter_map(|i| self.window.live(i));
-        live.filter(|rank| wanted(*rank)).any(|rank| waiting(&(0, rank)))
+        self.ahead().keeps_hope(config.state, &child, class.renews).then_some((child, at | OPTIONAL))
     }
 
     /// The operations placed on the way to `node` and then by `last`, in order, and the configuration reached.
@@ -262,7 +218,7 @@ impl<'a, M: Model, const W: usize> Engine<'a, M, W> {
             let mut pure = Vec::new();
             self.settle(&mut config, &mut |rank| pure.push(rank));
             order.extend(pure.iter().map(|rank| self.plan.required[*rank as usize].op as usize));
-            order.extend(self.redo(&mut config, via, &mut used));
+            self.redo(&mut config, via, &mut used, &mut order);
         }
         let mut pure = Vec::new();
         self.settle(&mut config, &mut |rank| pure.push(rank));
@@ -270,17 +226,23 @@ impl<'a, M: Model, const W: usize> Engine<'a, M, W> {
         (order, config)
     }
 
-    fn redo(&mut self, config: &mut Config<W>, via: u32, used: &mut [usize]) -> Option<usize> {
+    /// Places again what `via` says, and what was placed along with it before.
+    fn redo(&mut self, config: &mut Config<W>, via: u32, used: &mut [usize], order: &mut Vec<usize>) {
         let (child, op) = if via & OPTIONAL == 0 {
-            (self.place(config, via)?.0, self.plan.required[via as usize].op)
+            (self.place(config, via), self.plan.required[via as usize].op)
         } else {
             let at = via & !OPTIONAL;
-            let (_, op) = *self.plan.optional[at as usize].copies.get(used[at as usize])?;
+            let (_, op) = self.plan.optional[at as usize].copies[used[at as usize]];
             used[at as usize] += 1;
-            (self.place_optional(config, at)?.0, op)
+            (self.place_optional(config, at), op)
         };
+        let Some((child, _)) = child else { return };
+        let live = self.window.live().filter(|rank| *rank != via);
+        let required = live.map(|rank| &self.plan.required[rank as usize]);
+        let along = required.filter(|r| child.mask.has(r.slot) && !config.mask.has(r.slot));
+        order.extend(along.map(|r| r.op as usize));
+        order.push(op as usize);
         *config = child;
-        Some(op as usize)
     }
 }
 
@@ -294,7 +256,7 @@ impl<M: Model, const W: usize> Search for Engine<'_, M, W> {
             if self.nodes >= until {
                 return Turn::Paused;
             }
-            if self.nodes.is_multiple_of(16) && self.bytes() > bytes_max {
+            if self.nodes.is_multiple_of(16) && self.bytes() > bytes_max.min(BYTES_CAP) {
                 return Turn::OutOfMemory;
             }
             match self.next_child(frame) {
@@ -326,8 +288,7 @@ impl<M: Model, const W: usize> Search for Engine<'_, M, W> {
         }
         let (prefix, config) = self.replay(self.best, NONE);
         self.window.seek(&self.plan, config.event);
-        let waiting =
-            (0..self.window.live_len()).filter_map(|i| self.window.live(i)).map(|r| &self.plan.required[r as usize]);
+        let waiting = self.window.live().map(|r| &self.plan.required[r as usize]);
         Progress {
             prefix,
             placed: config.event as usize + config.mask.len() as usize,

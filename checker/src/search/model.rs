@@ -66,6 +66,12 @@ pub trait Model {
         true
     }
 
+    /// True if a state is the label last renewed and nothing else: operations that do not want that label cannot tell the
+    /// state from any other. A register is like that, a queue is not. Ignored where an operation minds others.
+    fn is_its_label(&self) -> bool {
+        false
+    }
+
     /// What a state costs in memory, bytes, beyond its own size.
     fn heap_bytes(&self, _state: &Self::State) -> usize {
         0

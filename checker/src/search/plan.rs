@@ -53,6 +53,8 @@ pub(super) struct Label {
     pub(super) optional_renewers: Vec<u32>,
     /// Required ones that want it, as (call, rank), rising.
     pub(super) wanted: Vec<(u64, u32)>,
+    /// First event from which on no required operation wants it; [`NONE`] if an optional one does.
+    pub(super) wanted_until: u32,
 }
 
 /// One key's operations made ready.
@@ -68,6 +70,11 @@ pub(super) struct Plan<'a, M: Model> {
     arrivals_end: Vec<u32>,
     /// Most operations live at one event.
     pub(super) concurrency: usize,
+    /// States are their labels, and nobody minds others: a state whose label nobody wants is any other such state.
+    pub(super) forgets: bool,
+    /// By rank: when the first operation surely after it that changes the state has surely happened, the latest possible.
+    /// What is called later cannot see what it left.
+    pub(super) horizons: Vec<u64>,
 }
 
 impl<'a, M: Model> Plan<'a, M> {
@@ -88,12 +95,15 @@ impl<'a, M: Model> Plan<'a, M> {
             arrivals: Vec::new(),
             arrivals_end: Vec::new(),
             concurrency: 0,
+            forgets: false,
+            horizons: Vec::new(),
         };
         let mut calls = plan.classify(ops, members);
         plan.rank(&mut calls);
         plan.give_slots();
         plan.join_by_labels(&calls);
         plan.set_spans();
+        plan.set_horizons(&calls);
         plan
     }
 
@@ -191,24 +201,33 @@ impl<'a, M: Model> Plan<'a, M> {
     /// From when to when each optional class is worth trying.
     fn set_spans(&mut self) {
         let droppable = self.classes.iter().all(|c| !self.model.minds_others(c.input, c.output));
-        let mut wanted_until = vec![0; self.labels.len()];
-        for (rank, required) in (0u32..).zip(&self.required) {
-            if let Some(until) = wanted_until.get_mut(self.classes[required.class as usize].wants as usize) {
-                *until = rank + 1;
-            }
+        self.forgets = droppable && self.model.is_its_label();
+        for label in &mut self.labels {
+            label.wanted_until = label.wanted.iter().map(|(_, rank)| rank + 1).max().unwrap_or(0);
         }
         for optional in &self.optional {
-            if let Some(until) = wanted_until.get_mut(self.classes[optional.class as usize].wants as usize) {
-                *until = NONE;
+            if let Some(label) = self.labels.get_mut(self.classes[optional.class as usize].wants as usize) {
+                label.wanted_until = NONE;
             }
         }
         for at in 0..self.optional.len() {
             self.optional[at].from = self.event_at(self.optional[at].copies[0].0);
             let label = self.classes[self.optional[at].class as usize].renews;
-            if let (true, Some(until)) = (droppable, wanted_until.get(label as usize)) {
-                self.optional[at].until = *until;
+            if let (true, Some(label)) = (droppable, self.labels.get(label as usize)) {
+                self.optional[at].until = label.wanted_until;
             }
         }
+    }
+
+    fn set_horizons(&mut self, calls: &[u64]) {
+        let changing = self.required.iter().zip(calls).filter(|(r, _)| !self.classes[r.class as usize].pure);
+        let mut changing: Vec<(u64, u64)> = changing.map(|(required, call)| (*call, required.ret)).collect();
+        changing.sort_unstable();
+        for at in (1..changing.len()).rev() {
+            changing[at - 1].1 = changing[at - 1].1.min(changing[at].1);
+        }
+        let after = |time: u64| changing.get(changing.partition_point(|(call, _)| *call <= time));
+        self.horizons = self.required.iter().map(|r| after(r.ret).map_or(u64::MAX, |(_, ret)| *ret)).collect();
     }
 
     pub(super) fn class_of(&self, rank: u32) -> &Class<'a, M> {
@@ -231,6 +250,6 @@ impl<'a, M: Model> Plan<'a, M> {
 
     /// Memory, bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.required.len() * 48 + self.classes.len() * 64 + self.optional.len() * 64 + self.labels.len() * 96
+        self.required.len() * 56 + self.classes.len() * 64 + self.optional.len() * 64 + self.labels.len() * 96
     }
 }

@@ -11,6 +11,8 @@ use crate::hash::{Map, hash_of};
 const CLASSES_IN_TABLE_MAX: usize = 256;
 const UNKNOWN: u32 = u32::MAX;
 const ILLEGAL: u32 = u32::MAX - 1;
+/// Any state whose label nobody wants any more, where states are their labels.
+pub(super) const FORGOTTEN: u32 = u32::MAX - 2;
 
 /// States by number. The initial one is 0.
 pub(super) struct States<'a, M: Model> {
@@ -46,13 +48,16 @@ impl<'a, M: Model> States<'a, M> {
         &self.states[state as usize]
     }
 
-    /// The label renewed when the state first came about: a guess at what is lost by leaving it.
+    /// The label renewed when the state first came about: what is lost by leaving it, or a good guess.
     pub(super) fn label(&self, state: u32) -> u32 {
-        self.labels[state as usize]
+        self.labels.get(state as usize).copied().unwrap_or(NONE)
     }
 
     /// The state after an operation of `class`, numbered `number`; `None` if it is not legal.
     pub(super) fn step(&mut self, state: u32, number: u32, class: &Class<'_, M>) -> Option<u32> {
+        if state == FORGOTTEN {
+            return self.step_from_forgotten(number, class);
+        }
         let key = u64::from(state) << 32 | u64::from(number);
         let known = match &self.memory {
             Memory::Table { classes, next } => next[state as usize * classes + number as usize],
@@ -63,6 +68,15 @@ impl<'a, M: Model> States<'a, M> {
             UNKNOWN => self.compute(state, number, class),
             ILLEGAL => None,
             next => Some(next),
+        }
+    }
+
+    /// What wants a label is not legal; what wants none is legal wherever it is.
+    fn step_from_forgotten(&mut self, number: u32, class: &Class<'_, M>) -> Option<u32> {
+        match (class.wants, class.pure) {
+            (NONE, true) => Some(FORGOTTEN),
+            (NONE, false) => self.step(0, number, class),
+            _ => None,
         }
     }
 

@@ -4,176 +4,16 @@ use super::models::{cas_register, key_value, lock, log, queue, register, set};
 use super::{Budget, Limit, Model, Operation, Partition, Refutation, Verdict, check, longest_prefix};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use std::fmt::Debug;
+use std::collections::HashSet;
+
+mod samples;
+use samples::Sample;
 
 type History<M> = Vec<Operation<<M as Model>::Input, <M as Model>::Output>>;
 
-/// A model that can make up operations: few values, so that they meet.
-trait Sample: Model<Input: Debug, Output: Debug> {
-    fn ask(&self, dice: &mut Pcg64Mcg) -> Self::Input;
-    /// The right answer, or any of the same kind if there are dice.
-    fn answer(&self, state: &Self::State, input: &Self::Input, dice: Option<&mut Pcg64Mcg>) -> Self::Output;
-}
-
-fn few(dice: &mut Pcg64Mcg) -> i64 {
-    dice.random_range(0..3)
-}
-
-impl Sample for register::Register {
-    fn ask(&self, dice: &mut Pcg64Mcg) -> register::Input {
-        match dice.random_range(0..2) {
-            0 => register::Input::Read,
-            _ => register::Input::Write(few(dice)),
-        }
-    }
-
-    fn answer(&self, state: &Option<i64>, input: &register::Input, dice: Option<&mut Pcg64Mcg>) -> register::Output {
-        match input {
-            register::Input::Read => register::Output::Value(dice.map_or(*state, |dice| Some(few(dice)))),
-            register::Input::Write(_) => register::Output::Written,
-        }
-    }
-}
-
-impl Sample for cas_register::CasRegister {
-    fn ask(&self, dice: &mut Pcg64Mcg) -> cas_register::Input {
-        match dice.random_range(0..4) {
-            0 => cas_register::Input::Read,
-            1 => cas_register::Input::Write(few(dice)),
-            _ => cas_register::Input::Cas(few(dice), few(dice)),
-        }
-    }
-
-    fn answer(
-        &self,
-        state: &Option<i64>,
-        input: &cas_register::Input,
-        dice: Option<&mut Pcg64Mcg>,
-    ) -> cas_register::Output {
-        match input {
-            cas_register::Input::Read => cas_register::Output::Value(dice.map_or(*state, |dice| Some(few(dice)))),
-            cas_register::Input::Write(_) => cas_register::Output::Written,
-            cas_register::Input::Cas(from, _) => {
-                let swapped = *state == Some(*from);
-                cas_register::Output::Swapped(dice.map_or(swapped, |_| !swapped))
-            }
-        }
-    }
-}
-
-impl Sample for key_value::KeyValue {
-    fn ask(&self, dice: &mut Pcg64Mcg) -> key_value::Input {
-        let value = ["a", "b", "ab"][dice.random_range(0..3)].to_owned();
-        let action = match dice.random_range(0..5) {
-            0 => key_value::Action::Put(value),
-            1 | 2 => key_value::Action::Append(value),
-            _ => key_value::Action::Get,
-        };
-        key_value::Input { key: dice.random_range(0..5) / 4, action }
-    }
-
-    fn answer(&self, state: &String, input: &key_value::Input, dice: Option<&mut Pcg64Mcg>) -> key_value::Output {
-        match (&input.action, dice) {
-            (key_value::Action::Get, None) => key_value::Output::Got(state.clone()),
-            (key_value::Action::Get, Some(dice)) => {
-                key_value::Output::Got(["", "a", "ab", "b", "aab"][dice.random_range(0..5)].to_owned())
-            }
-            _ => key_value::Output::Stored,
-        }
-    }
-}
-
-impl Sample for set::Set {
-    fn ask(&self, dice: &mut Pcg64Mcg) -> set::Input {
-        match dice.random_range(0..6) {
-            0 | 1 => set::Input::Add(few(dice)),
-            2 => set::Input::Remove(few(dice)),
-            3 | 4 => set::Input::Contains(few(dice)),
-            _ => set::Input::Read,
-        }
-    }
-
-    fn answer(
-        &self,
-        state: &std::collections::BTreeSet<i64>,
-        input: &set::Input,
-        dice: Option<&mut Pcg64Mcg>,
-    ) -> set::Output {
-        match (input, dice) {
-            (set::Input::Contains(value), wrong) => set::Output::Is(state.contains(value) != wrong.is_some()),
-            (set::Input::Read, None) => set::Output::All(state.clone()),
-            (set::Input::Read, Some(dice)) => {
-                set::Output::All((0..dice.random_range(0..3)).map(|_| few(dice)).collect())
-            }
-            _ => set::Output::Done,
-        }
-    }
-}
-
-impl Sample for queue::Queue {
-    fn ask(&self, dice: &mut Pcg64Mcg) -> queue::Input {
-        match dice.random_range(0..2) {
-            0 => queue::Input::Enqueue(few(dice)),
-            _ => queue::Input::Dequeue,
-        }
-    }
-
-    fn answer(
-        &self,
-        state: &std::collections::VecDeque<i64>,
-        input: &queue::Input,
-        dice: Option<&mut Pcg64Mcg>,
-    ) -> queue::Output {
-        let front = state.front().copied();
-        match input {
-            queue::Input::Enqueue(_) => queue::Output::Enqueued,
-            queue::Input::Dequeue => queue::Output::Dequeued(dice.map_or(front, |dice| Some(few(dice)))),
-        }
-    }
-}
-
-impl Sample for log::Log {
-    fn ask(&self, dice: &mut Pcg64Mcg) -> log::Input {
-        match dice.random_range(0..4) {
-            0 | 1 => log::Input::Append(few(dice)),
-            2 => log::Input::Read(dice.random_range(0..3)),
-            _ => log::Input::End,
-        }
-    }
-
-    fn answer(&self, state: &Vec<i64>, input: &log::Input, dice: Option<&mut Pcg64Mcg>) -> log::Output {
-        let near = |n: u64, dice: Option<&mut Pcg64Mcg>| dice.map_or(n, |dice| dice.random_range(0..4));
-        match input {
-            log::Input::Append(_) => log::Output::At(near(state.len() as u64, dice)),
-            log::Input::End => log::Output::Length(near(state.len() as u64, dice)),
-            log::Input::Read(from) => match (dice, state.get(*from as usize..)) {
-                (Some(dice), _) => log::Output::Values(vec![few(dice)]),
-                (None, values) => log::Output::Values(values.unwrap_or(&[]).to_vec()),
-            },
-        }
-    }
-}
-
-impl Sample for lock::Lock {
-    fn ask(&self, dice: &mut Pcg64Mcg) -> lock::Input {
-        match dice.random_range(0..2) {
-            0 => lock::Input::Acquire(few(dice)),
-            _ => lock::Input::Release(few(dice)),
-        }
-    }
-
-    fn answer(&self, state: &Option<i64>, input: &lock::Input, dice: Option<&mut Pcg64Mcg>) -> lock::Output {
-        let possible = match input {
-            lock::Input::Acquire(_) => state.is_none(),
-            lock::Input::Release(owner) => *state == Some(*owner),
-        };
-        if possible != dice.is_some() { lock::Output::Granted } else { lock::Output::Refused }
-    }
-}
-
 /// A history that is right but for a wrong answer now and then.
 fn sample<M: Sample>(model: &M, dice: &mut Pcg64Mcg) -> History<M> {
-    let count = dice.random_range(2..8);
+    let count = if dice.random_bool(0.9) { dice.random_range(2..8) } else { dice.random_range(8..13) };
     let mut times: Vec<u64> = (0..2 * count).map(|_| dice.random_range(0..3 * count)).collect();
     if dice.random_bool(0.5) {
         times.sort_unstable();
@@ -204,20 +44,30 @@ fn sample<M: Sample>(model: &M, dice: &mut Pcg64Mcg) -> History<M> {
 }
 
 /// The definition, tried out: some order of all that replied and any of the rest.
-fn brute<M: Model>(model: &M, ops: &[&Operation<M::Input, M::Output>], done: u32, state: &M::State) -> bool {
+fn brute<M: Model>(
+    model: &M,
+    ops: &[&Operation<M::Input, M::Output>],
+    (done, state): (u32, M::State),
+    failed: &mut HashSet<(u32, M::State)>,
+) -> bool {
     let open = || ops.iter().enumerate().filter(|(i, _)| done >> i & 1 == 0);
     let Some(first) = open().filter_map(|(_, op)| op.ret).min() else { return true };
-    open().filter(|(_, op)| op.call <= first).any(|(i, op)| {
-        let next = model.step(state, &op.input, op.output.as_ref());
-        next.is_some_and(|next| brute(model, ops, done | 1 << i, &next))
-    })
+    let found = !failed.contains(&(done, state.clone()))
+        && open().filter(|(_, op)| op.call <= first).any(|(i, op)| {
+            let next = model.step(&state, &op.input, op.output.as_ref());
+            next.is_some_and(|next| brute(model, ops, (done | 1 << i, next), failed))
+        });
+    if !found {
+        failed.insert((done, state));
+    }
+    found
 }
 
 fn expected<M: Model>(model: &M, ops: &History<M>) -> bool {
     let keys: std::collections::BTreeSet<u64> = ops.iter().map(|op| model.key(&op.input)).collect();
     keys.into_iter().all(|key| {
         let part: Vec<_> = ops.iter().filter(|op| model.key(&op.input) == key).collect();
-        brute(model, &part, 0, &model.initial())
+        brute(model, &part, (0, model.initial()), &mut HashSet::new())
     })
 }
 
@@ -425,5 +275,20 @@ fn twenty_clients_and_five_thousand_operations_each_are_decided() {
         let ops = closed_loop(20, count, values, silent);
         let outcome = check(&register::Register { initial: Some(0) }, &ops, &Budget::default());
         assert_eq!(outcome.verdict, Verdict::Linearizable, "{count} {values} {silent}: {} nodes", outcome.nodes);
+    }
+}
+
+/// A read in the middle of a long history gives a value of long before.
+#[test]
+fn a_stale_read_among_many_operations_is_refuted() {
+    for (count, values, silent) in [(5000, 100, 0.0), (5000, 1 << 40, 0.02), (100_000, 1 << 40, 0.0)] {
+        let mut ops = closed_loop(20, count, values, silent);
+        let reads: Vec<usize> = (0..ops.len()).filter(|at| ops[*at].input == register::Input::Read).collect();
+        let old = ops[reads[reads.len() / 2 - 200]].output;
+        let stale = reads[reads.len() / 2..].iter().find(|at| ops[**at].output != old).unwrap();
+        ops[*stale].output = old;
+        let outcome = check(&register::Register { initial: Some(0) }, &ops, &Budget::default());
+        assert!(matches!(outcome.verdict, Verdict::NotLinearizable { .. }), "{count} {values} {:?}", outcome.verdict);
+        assert!(outcome.nodes < 10 * count as u64, "{count} {values}: {} nodes", outcome.nodes);
     }
 }

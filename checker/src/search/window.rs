@@ -31,8 +31,13 @@ impl Window {
         window
     }
 
-    /// The `i`th live rank, the earliest return first.
-    pub(super) fn live(&self, i: usize) -> Option<u32> {
+    /// The live ranks, the earliest return first.
+    pub(super) fn live(&self) -> impl Iterator<Item = u32> + '_ {
+        self.live.iter().rev().copied()
+    }
+
+    /// The `i`th of them.
+    pub(super) fn nth_live(&self, i: usize) -> Option<u32> {
         self.live.iter().rev().nth(i).copied()
     }
 

@@ -1,8 +1,8 @@
 //! Transactions over logs: what they saw, and whether any order explains it.
 //!
 //! Offsets give the order of versions in each log, reads tell who saw whom, and so the dependencies of Adya 1999 are known
-//! rather than guessed (Elle's traceability, VLDB 2020): [`edges`]. Together with real time, in linear size
-//! ([`realtime`]), they make a graph whose cycles are the anomalies: [`graph`], [`cycles`], [`explain`]. Each other
+//! rather than guessed (Elle's traceability, VLDB 2020): `edges`. Together with real time, in linear size
+//! (`realtime`), they make a graph whose cycles are the anomalies: `graph`, `cycles`, `explain`. Each other
 //! anomaly is a file of its own.
 //!
 //! In a log the records of open transactions interleave, so that write order is not the order of transactions. Cycles are
@@ -20,6 +20,7 @@ mod anomalies;
 mod build;
 mod case;
 mod coverage;
+pub(crate) mod cycle_definitions;
 mod cycles;
 pub(crate) mod definitions;
 mod edges;

@@ -90,4 +90,8 @@ impl Model for CasRegister {
     fn minds_others(&self, input: &Input, output: Option<&Output>) -> bool {
         matches!(input, Input::Cas(..)) && output != Some(&Output::Swapped(true))
     }
+
+    fn is_its_label(&self) -> bool {
+        true
+    }
 }

@@ -71,4 +71,8 @@ impl Model for Register {
     fn minds_others(&self, _: &Input, _: Option<&Output>) -> bool {
         false
     }
+
+    fn is_its_label(&self) -> bool {
+        true
+    }
 }
