@@ -24,32 +24,45 @@ pub struct Broken {
     pub unhealed: Option<String>,
 }
 
+/// What is broken and watched.
+pub struct Field<'a> {
+    /// Every process of the run.
+    pub processes: &'a mut Processes,
+    /// The cluster.
+    pub cluster: &'a mut Cluster,
+    /// Its clients.
+    pub clients: &'a mut Clients,
+}
+
+impl Field<'_> {
+    /// One look at the world: what ended, what was appended, what the nemesis does next. A client that ended by itself is
+    /// a failure.
+    fn tick(&mut self, runner: &mut Runner, stop: bool) -> (Next, Option<Failure>) {
+        self.clients.tally.refresh();
+        self.cluster.nodes.notice(self.processes);
+        let failure = self.clients.failed(self.processes);
+        if stop || failure.is_some() {
+            runner.interrupt();
+        }
+        let Field { processes, cluster, clients } = self;
+        let mut live = Live { processes, nodes: &mut cluster.nodes, tally: &clients.tally };
+        (runner.tick(&mut live), failure)
+    }
+}
+
 /// Breaks the cluster until the load's time is up or the user interrupts.
-pub fn break_it(
-    job: &Job,
-    processes: &mut Processes,
-    interrupt: &Interrupt,
-    cluster: &mut Cluster,
-    clients: &mut Clients,
-    folder: &RunFolder,
-) -> Result<Broken, Failure> {
+pub fn break_it(job: &Job, interrupt: &Interrupt, folder: &RunFolder, mut field: Field<'_>) -> Result<Broken, Failure> {
     let plan = plan(&job.scenario).map_err(|e| Failure::usage(e.to_string()))?;
     json::write(&folder.plan(), &plan).map_err(Failure::internal)?;
     let mut faults = Appender::open(&folder.faults()).map_err(Failure::internal)?;
     let begin = clock::now();
     let end = begin.plus_ms(job.scenario.load.time.as_millis() as u64);
     let mut runner = Runner::new(plan, begin);
-    let mut failure = None;
+    let mut failed: Option<Failure> = None;
     loop {
-        clients.tally.refresh();
-        cluster.nodes.notice(processes);
-        failure = failure.or_else(|| clients.failed(processes));
-        let over = failure.is_some() || interrupt.heard().is_some();
-        if over {
-            runner.interrupt();
-        }
-        let mut live = Live { processes: &mut *processes, nodes: &mut cluster.nodes, tally: &clients.tally };
-        let next = runner.tick(&mut live);
+        let over = failed.is_some() || interrupt.heard().is_some();
+        let (next, failure) = field.tick(&mut runner, over);
+        failed = failed.or(failure);
         for episode in runner.take_finished() {
             faults.append(&episode).map_err(Failure::internal)?;
             let at = episode.injected.unwrap_or(episode.asked).since(begin) as f64 / 1e9;
@@ -61,10 +74,10 @@ pub fn break_it(
             Next::Done => end,
             Next::At(time) => time,
         };
-        processes.wait_event(Duration::from_nanos(until.since(now)).min(TICK));
+        field.processes.wait_event(Duration::from_nanos(until.since(now)).min(TICK));
     }
     let unhealed = runner.unhealed().map(ToString::to_string);
-    failure.map_or(Ok(Broken { unhealed }), Err)
+    failed.map_or(Ok(Broken { unhealed }), Err)
 }
 
 /// The schedule of a scenario, checked against the cluster's clocks.

@@ -25,6 +25,7 @@ use crate::commands::Failure;
 use crate::judging::{self, Judged};
 use crate::scenario::{Keeping, Scenario};
 use crate::{contract, systems, terminal};
+use break_it::Field;
 use clients::Clients;
 use history::{Names, Nanos, NodeId};
 use results::manifest::{Argv, Began, Machine, Manifest, Properties, Seed};
@@ -107,7 +108,8 @@ fn go_through(
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
     manifest.names.epoch = clock::now();
     manifest.write(folder).map_err(Failure::internal)?;
-    let broken = break_it::break_it(job, processes, interrupt, &mut cluster, &mut clients, folder)?;
+    let field = Field { processes: &mut *processes, cluster: &mut cluster, clients: &mut clients };
+    let broken = break_it::break_it(job, interrupt, folder, field)?;
     clients.stop(processes);
     let drained = collect::drain(&mut cluster, &clients, folder, manifest.names.run)?;
     cluster.nodes.notice(processes);

@@ -71,7 +71,7 @@ fn lay_out_node(
     let data = folder.join("data");
     std::fs::create_dir_all(&data)?;
     let config = folder.join("node.properties");
-    std::fs::write(&config, properties_of(scenario, id, role, address, voters, &data))?;
+    std::fs::write(&config, properties_of(scenario, (id, role, address), voters, &data))?;
     let program = std::env::current_exe()?;
     let argv = vec![text(&program), "broker".into(), "--config".into(), text(&config)];
     let stdout = folder.join("stdout.log");
@@ -80,9 +80,7 @@ fn lay_out_node(
 
 fn properties_of(
     scenario: &Scenario,
-    id: NodeId,
-    role: NodeRole,
-    address: SocketAddr,
+    (id, role, address): (NodeId, NodeRole, SocketAddr),
     voters: &str,
     data: &Path,
 ) -> String {
