@@ -88,7 +88,7 @@ fn of_line(line: &str) -> Option<Format> {
     let inner = line.trim_start_matches(['[', '(', ' ']);
     let has = |part: &str| line.contains(part);
     match inner.as_bytes().first() {
-        Some(b'#') => Some(Format::Edn),
+        Some(b'#') if has("{:") || line.ends_with('{') => Some(Format::Edn),
         Some(b'{') if inner[1..].trim_start().starts_with('"') => {
             let ours = has("\"stormglass_history\"") || has("\"op\"") || has("\"invoked_ns\"");
             let theirs = has("\"timestamp\"") || has("\"time_ms\"") || has("\"name\"");
@@ -101,7 +101,7 @@ fn of_line(line: &str) -> Option<Format> {
         Some(b'{') if has(":key \"") && [":get", ":put", ":append"].iter().any(|f| has(&format!(":f {f}"))) => {
             Some(Format::StoreText)
         }
-        Some(b'{') => Some(Format::Edn),
+        Some(b'{') if inner[1..].trim_start().is_empty() || has("{:") || has("{ :") => Some(Format::Edn),
         _ if has(" - ") && [":invoke", ":ok", ":fail", ":info"].iter().any(|kind| has(kind)) => {
             Some(Format::RegisterText)
         }
@@ -129,6 +129,7 @@ mod tests {
             ("{\"class\":\"x\",\"name\":\"producer_send_success\"}", Some(Format::Verifiable)),
             ("", None),
             ("hello\n", None),
+            ("# A comment\n[package]\nname = { workspace = true }\n", None),
             ("{", Some(Format::Edn)),
         ] {
             assert_eq!(detect(head.as_bytes()), format, "{head}");

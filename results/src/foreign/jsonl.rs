@@ -110,7 +110,7 @@ impl Told {
 pub fn read(input: impl BufRead) -> Result<Imported, ReadError> {
     let mut lines = Lines::new(input);
     let mut logs = Builder::new(Start::FirstRead);
-    let (mut first, mut operations, mut torn) = (true, 0u64, None);
+    let (mut first, mut torn) = (true, None);
     while let Some(line) = lines.next_line()? {
         if line.bytes.is_empty() {
             continue;
@@ -122,12 +122,12 @@ pub fn read(input: impl BufRead) -> Result<Imported, ReadError> {
         match json::<Entry>(&line)? {
             Some(entry) => {
                 operation(entry, &mut logs)?;
-                operations += 1;
+                logs.operations += 1;
             }
             None => torn = Some(format!("the file ends in the middle of an operation{}", line.place)),
         }
     }
-    if operations == 0 {
+    if logs.operations == 0 {
         return Err(logs.fault("there is no operation in it"));
     }
     Ok(Imported { content: Content::Logs(Box::new(logs.finish()?)), torn })

@@ -41,6 +41,8 @@ pub struct Logs {
     pub names: Named,
     /// Acknowledged records that no successful read returned.
     pub unread: Vec<Unread>,
+    /// Operations as the file counts them.
+    pub operations: u64,
     /// Readers were given logs by the group, which may move them at any time.
     pub subscribed: bool,
     /// Times are of one clock and enclose the operations.
@@ -74,6 +76,8 @@ pub struct Builder {
     latest: Nanos,
     /// By log, when its last append was acknowledged.
     acked: HashMap<LogId, Nanos>,
+    /// Counted by those who know.
+    pub operations: u64,
     /// Set by those who know.
     pub subscribed: bool,
     /// Set by those who know.
@@ -98,6 +102,7 @@ impl Builder {
             drained: false,
             latest: Nanos(0),
             acked: HashMap::new(),
+            operations: 0,
             subscribed: false,
             timed: true,
             notes: Vec::new(),
@@ -266,6 +271,7 @@ impl Builder {
             readers: self.readers,
             names,
             unread: if self.drained { Vec::new() } else { unread },
+            operations: self.operations,
             subscribed: self.subscribed,
             timed: self.timed,
             notes: self.notes,
@@ -332,6 +338,7 @@ impl Logs {
     /// A history of our own, values and all.
     pub fn of(history: History) -> Logs {
         Logs {
+            operations: history.ops.len() as u64,
             history,
             readers: Vec::new(),
             names: Named::default(),

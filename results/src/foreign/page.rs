@@ -7,7 +7,8 @@ const COLUMNS_MAX: usize = 120;
 const LABEL_COLUMNS: usize = 14;
 const FINDINGS_MAX: usize = 8;
 const EVIDENCE_MAX: usize = 3;
-const SENTENCE_LINES_MAX: usize = 2;
+const PARAGRAPH_COLUMNS: usize = 4;
+const PARAGRAPH_LINES_MAX: usize = 2;
 const NOTES_MAX: usize = 4;
 
 impl ForeignJudgement {
@@ -15,7 +16,7 @@ impl ForeignJudgement {
     pub fn text(&self, file: &str) -> String {
         let mut page = Page::default();
         page.entry("history", &format!("{file}: {}", self.format.meaning()));
-        page.entry("", &self.held_text());
+        page.optional(" ", &self.held_text());
         page.entry(&self.verdict.to_string(), &self.verdict_text());
         for finding in self.findings.iter().take(FINDINGS_MAX) {
             page.finding(finding);
@@ -102,7 +103,7 @@ impl Page {
 
     fn list(&mut self, label: &str, lines: &[String]) {
         for (nth, line) in lines.iter().take(NOTES_MAX).enumerate() {
-            self.entry(if nth == 0 { label } else { "" }, line);
+            self.wrapped(if nth == 0 { label } else { "" }, LABEL_COLUMNS, line);
         }
         self.more(lines.len(), NOTES_MAX, "such lines");
     }
@@ -127,19 +128,24 @@ impl Page {
 
     fn optional(&mut self, label: &str, text: &str) {
         if !text.is_empty() {
-            self.entry(label, text);
+            self.wrapped(label, LABEL_COLUMNS, text);
         }
     }
 
     fn paragraph(&mut self, text: &str) {
-        let (mut rest, width) = (text.trim(), COLUMNS_MAX - 4);
-        for _ in 1..SENTENCE_LINES_MAX {
+        self.wrapped("", PARAGRAPH_COLUMNS, text);
+    }
+
+    /// A label and a text from column `indent` on, over two lines at most.
+    fn wrapped(&mut self, label: &str, indent: usize, text: &str) {
+        let (mut rest, mut label, width) = (text.trim(), label, COLUMNS_MAX - indent);
+        for _ in 1..PARAGRAPH_LINES_MAX {
             let margin = rest.char_indices().nth(width).map(|(at, _)| at);
             let Some(cut) = margin.and_then(|margin| rest[..margin].rfind(' ')) else { break };
-            self.line(&format!("    {}", &rest[..cut]));
-            rest = rest[cut..].trim_start();
+            self.line(&format!("{label:<indent$}{}", &rest[..cut]));
+            (rest, label) = (rest[cut..].trim_start(), "");
         }
-        self.line(&format!("    {rest}"));
+        self.line(&format!("{label:<indent$}{rest}"));
     }
 }
 

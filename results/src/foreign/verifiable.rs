@@ -11,13 +11,16 @@
 
 use super::error::ReadError;
 use super::lines::{Lines, json};
-use super::logs::{Builder, RECORDS_MAX, Start};
+use super::logs::{Builder, Start};
 use super::values::Raw;
 use super::{Content, Imported};
 use history::{Kind, LogId, Nanos, Offset, Op, Outcome, ProcessId, Role};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
+
+/// Most records that ranges without values may stand for.
+const RANGE_RECORDS_MAX: usize = 1 << 26;
 
 /// One event. What it does not need is passed over.
 #[derive(Deserialize, Debug, Default)]
@@ -88,6 +91,7 @@ struct Reading {
     events: u64,
     passed_over: u64,
     ranges: u64,
+    /// Records that ranges stood for.
     records: usize,
 }
 
@@ -119,6 +123,7 @@ impl Reading {
         // Events of one program follow each other, and each ended within its millisecond.
         let now = Nanos(told.max(self.last.0.saturating_add(1)));
         self.events += 1;
+        self.logs.operations += u64::from(event.name.starts_with("producer_send") || event.name == "records_consumed");
         if event.name != "record_data" && event.name != "records_consumed" {
             self.flush(now)?;
         }
@@ -218,7 +223,11 @@ impl Reading {
             }
             let (log, _) = self.log(&range.topic, range.partition);
             let known = self.acked.entry(log).or_default().range(range.min_offset..=range.max_offset);
-            let records: Vec<_> = known.map(|(offset, (_, raw))| (*offset, raw.clone())).take(RECORDS_MAX).collect();
+            let records: Vec<_> = known.map(|(offset, (_, raw))| (*offset, raw.clone())).collect();
+            self.records += records.len();
+            if self.records > RANGE_RECORDS_MAX {
+                return Err(self.logs.fault("the ranges consumed overlap too often"));
+            }
             self.pending.insert(log, records);
         }
         self.flush(now)
@@ -229,7 +238,6 @@ impl Reading {
         for (log, records) in std::mem::take(&mut self.pending) {
             let process = self.consumer()?;
             let first = Offset(records.first().map_or(-1, |r| r.0));
-            self.records += records.len();
             let name = self.logs.names_mut().log(log);
             let topic = name.rsplit_once('-').map_or("", |(topic, _)| topic);
             let domain = self.topics.get(topic).copied().unwrap_or(0);

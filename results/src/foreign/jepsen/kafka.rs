@@ -50,6 +50,7 @@ impl Kafka {
             "crash" | "debug-topic-partitions" => {}
             _ => return Ok(false),
         }
+        self.logs.operations += 1;
         Ok(true)
     }
 

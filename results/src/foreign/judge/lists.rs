@@ -8,10 +8,12 @@ use super::Parts;
 use super::naming::renamed;
 use crate::foreign::finding::{Evidence, ForeignFinding, Held, Standing};
 use crate::foreign::lists::ListHistory;
-use checker::txn::{self, FindingKind, MicroOp, Status, Transaction};
+use checker::txn::{self, FindingKind, Graph, MicroOp, Status, Transaction};
 use history::{LogId, Names, Nanos, Outcome, Record, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+/// Steps that the search for small cycles may take.
+const CYCLE_STEPS_MAX: u64 = 8 * txn::CYCLE_STEPS_MAX;
 /// Micro-operations of a transaction that are shown.
 const MICRO_OPS_MAX: usize = 6;
 
@@ -26,7 +28,8 @@ struct Reading<'a> {
 /// Judges lists.
 pub(super) fn judge(history: &ListHistory) -> Parts {
     let transactions = &history.transactions;
-    let report = txn::judge(transactions, &[], &history.names);
+    let report = Graph::new(transactions, &[], &history.names).judge(CYCLE_STEPS_MAX);
+    let circular = report.components > 0 && !report.findings.iter().any(|f| matches!(f.kind, FindingKind::Cycle(_)));
     let innocent = |kind: FindingKind| matches!(kind, FindingKind::OwnRead | FindingKind::ZombieWrite);
     let cycles = report.findings.into_iter().filter(|finding| !innocent(finding.kind));
     let case = Case::new(history);
@@ -34,6 +37,13 @@ pub(super) fn judge(history: &ListHistory) -> Parts {
     findings.extend(case.orders());
     findings.extend(case.contradictions());
     findings.extend(case.lost());
+    findings.extend(circular.then(|| {
+        let sentence = format!(
+            "in {} groups of transactions each depends on all others, so that no order explains them; no small circle was found",
+            report.components
+        );
+        ForeignFinding::violation("cycle", sentence, Vec::new())
+    }));
     findings.extend(cycles.map(|finding| of_finding(finding, transactions, &history.names)));
     let held = case.held();
     let mut short_of = Vec::new();

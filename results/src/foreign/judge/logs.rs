@@ -17,7 +17,7 @@ const UNSEEN: &str = "lost and not yet read look alike: a read of the log to its
 
 /// Judges logs.
 pub(super) fn judge(mut logs: Logs) -> Parts {
-    let mut parts = Parts { held: held(&logs.history), notes: std::mem::take(&mut logs.notes), ..Parts::default() };
+    let mut parts = Parts { held: held(&logs), notes: std::mem::take(&mut logs.notes), ..Parts::default() };
     let contract = contract(&logs);
     let history = with_readers(&mut logs);
     let promises = Promises { gaps: Gaps::Possible, ..Promises::durable() };
@@ -33,11 +33,12 @@ pub(super) fn judge(mut logs: Logs) -> Parts {
     parts
 }
 
-fn held(history: &History) -> Held {
+fn held(logs: &Logs) -> Held {
+    let history = &logs.history;
     let of = |outcome| history.ops.iter().filter(|op| op.outcome() == outcome).count() as u64;
     let acked = |op: &&Op| op.kind() == Kind::Append && op.outcome() == Outcome::Ok;
     Held {
-        operations: history.ops.len() as u64,
+        operations: logs.operations,
         objects: history.names.logs.len() as u64,
         processes: history.names.processes.len() as u64,
         acked: history.ops.iter().filter(acked).count() as u64,
