@@ -58,3 +58,58 @@ impl Beyond {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use history::{History, Kind, Nanos, Offset, Op, Outcome, ProcessId, Record, Value, WriterId};
+    use rand::{Rng, SeedableRng};
+    use rand_pcg::Pcg64Mcg;
+
+    fn any_op(dice: &mut Pcg64Mcg) -> Op {
+        let kind = Kind::ALL[dice.random_range(0..Kind::ALL.len())];
+        let (call, took) = (dice.random_range(0..100u64), dice.random_range(0..20));
+        let log = LogId([0, 0, 1, u32::MAX][dice.random_range(0..4)]);
+        let op = Op::invoke(kind, ProcessId(dice.random_range(0..4)), log, Nanos(call));
+        let outcome = [Outcome::Ok, Outcome::Ok, Outcome::Fail, Outcome::Unknown][dice.random_range(0..4)];
+        let returned = if dice.random_bool(0.9) { Nanos(call + took) } else { Nanos::NEVER };
+        let far = [i64::MIN, i64::MAX, -1, 1 << 40][dice.random_range(0..4)];
+        let offset = if dice.random_bool(0.9) { dice.random_range(0..8) } else { far };
+        let op = op.complete(outcome, returned, Offset(offset));
+        match kind {
+            Kind::Append => op.with_detail(any_value(dice).0),
+            _ => op.with_group(dice.random_range(0..2), dice.random_range(0..4)),
+        }
+    }
+
+    fn any_value(dice: &mut Pcg64Mcg) -> Value {
+        let reserved = [Value::CORRUPT, Value::FOREIGN, Value::MARKER, Value(u64::MAX)][dice.random_range(0..4)];
+        let ordinary = Value::new(WriterId(dice.random_range(0..2)), dice.random_range(0..6));
+        if dice.random_bool(0.95) { ordinary } else { reserved }
+    }
+
+    #[test]
+    fn any_history_at_all_is_judged_without_failing() {
+        let mut dice = Pcg64Mcg::seed_from_u64(1);
+        let contract = Claim::ALL.into_iter().fold(Contract::durable(), Contract::forbid);
+        for _ in 0..20_000 {
+            let mut history = History::default();
+            for _ in 0..dice.random_range(1..40) {
+                let op = any_op(&mut dice);
+                match op.kind().reads_records() {
+                    true => {
+                        let count = dice.random_range(0..4);
+                        let from = op.offset.0;
+                        let offset = |at: i64| Offset(from.saturating_add(at));
+                        let records: Vec<Record> =
+                            (0..count).map(|at| Record { offset: offset(at), value: any_value(&mut dice) }).collect();
+                        history.push_read(op, &records);
+                    }
+                    false => history.ops.push(op),
+                }
+            }
+            let beyond = judge(&history, &contract, &Promises::strict());
+            assert!(beyond.transactions.is_some() && beyond.groups.is_some(), "{history:?}");
+        }
+    }
+}

@@ -34,14 +34,19 @@ pub(crate) fn anomalies(source: &dyn Source) -> Answers {
 /// The operations on logs that groups touch, as far as groups are concerned.
 fn touched(source: &dyn Source) -> History {
     let of_groups = |op: &&Op| matches!(op.kind(), Kind::Assign | Kind::Revoke | Kind::Commit | Kind::Committed);
-    let mut logs = Map::default();
-    source.walk(&mut |batch| logs.extend(batch.ops.iter().filter(of_groups).map(|op| (op.log, ()))));
+    let (mut logs, mut producers) = (Map::default(), Map::default());
+    source.walk(&mut |batch| {
+        logs.extend(batch.ops.iter().filter(of_groups).map(|op| (op.log, ())));
+        let begins = batch.ops.iter().filter(|op| op.kind() == Kind::TxnBegin);
+        producers.extend(begins.map(|op| (op.process(), ())));
+    });
     if logs.is_empty() {
         return History { names: source.names().clone(), ..History::default() };
     }
     extract(source, |op| match op.kind() {
         Kind::TxnBegin | Kind::TxnCommit | Kind::TxnAbort => true,
-        Kind::Append | Kind::StableEnd | Kind::Epoch => false,
+        Kind::Append => producers.contains_key(&op.process()),
+        Kind::StableEnd | Kind::Epoch => false,
         _ => logs.contains_key(&op.log),
     })
 }

@@ -1,7 +1,7 @@
 //! A history's operations by group and log.
 
 use crate::hash::Map;
-use history::{History, Kind, LogId, Nanos, Op, Outcome, ProcessId, Role};
+use history::{History, Kind, LogId, Nanos, Op, Outcome, ProcessId, Role, Value};
 use std::collections::BTreeMap;
 
 /// A position stored, outside of a transaction or by a committed one.
@@ -135,13 +135,15 @@ fn commits(history: &History) -> Vec<Commit> {
 /// What is known of the logs that groups use.
 fn logs(history: &History, streams: &BTreeMap<(u32, LogId), Stream>) -> Map<LogId, LogKnown> {
     let mut logs: Map<LogId, LogKnown> = streams.keys().map(|(_, log)| (*log, LogKnown::default())).collect();
+    let uncommitted = uncommitted(history);
     for op in history.ops.iter().filter(|op| op.outcome() == Outcome::Ok) {
         let Some(known) = logs.get_mut(&op.log) else { continue };
         match op.kind() {
             Kind::LogStart => known.starts.push(*op),
             Kind::EndOffset => known.ends.push(*op),
             Kind::Poll | Kind::Fetch if reads_for_users(history, op) => {
-                let records = history.records_of(op).iter().filter(|record| record.value.is_ordinary());
+                let exists = |value: Value| value.is_ordinary() && !uncommitted.contains_key(&value);
+                let records = history.records_of(op).iter().filter(|record| exists(record.value));
                 known.existing.extend(records.map(|record| record.offset.0));
             }
             _ => (),
@@ -152,6 +154,30 @@ fn logs(history: &History, streams: &BTreeMap<(u32, LogId), Stream>) -> Map<LogI
         known.existing.dedup();
     }
     logs
+}
+
+/// The values appended in transactions that were not surely committed: whoever reads everything sees them, and no group.
+fn uncommitted(history: &History) -> Map<Value, ()> {
+    let tells = |op: &&Op| matches!(op.kind(), Kind::Append | Kind::TxnBegin | Kind::TxnCommit | Kind::TxnAbort);
+    let mut order: Vec<&Op> = history.ops.iter().filter(tells).collect();
+    order.sort_by_key(|op| (op.process(), op.invoked, op.kind() != Kind::TxnBegin));
+    let mut values = Map::default();
+    for of_process in order.chunk_by(|a, b| a.process() == b.process()) {
+        let mut open: Option<Vec<Value>> = None;
+        for op in of_process {
+            match (op.kind(), &mut open) {
+                (Kind::TxnBegin, _) => values.extend(open.replace(Vec::new()).into_iter().flatten().map(|v| (v, ()))),
+                (Kind::Append, Some(open)) => open.push(op.value()),
+                (Kind::TxnCommit, _) if op.outcome() == Outcome::Ok => open = None,
+                (Kind::TxnCommit | Kind::TxnAbort, _) => {
+                    values.extend(open.take().into_iter().flatten().map(|v| (v, ())))
+                }
+                _ => (),
+            }
+        }
+        values.extend(open.into_iter().flatten().map(|v| (v, ())));
+    }
+    values
 }
 
 fn reads_for_users(history: &History, op: &Op) -> bool {

@@ -46,6 +46,17 @@ fn a_record_below_a_commit_that_never_reached_the_group_was_skipped() {
 }
 
 #[test]
+fn an_aborted_record_that_a_drain_saw_was_not_skipped() {
+    let text = |end| {
+        format!(
+            "w1 begin 1 [0 1]\nw1 append 1.1 @1 [0 1]\nw1 {end} 1 [2 3]\n{DRAINED}c1 assign 3 [4 5]\n\
+             c1 poll 0:1.0 2:1.2 [6 7]"
+        )
+    };
+    assert_pair("group-skipped", &text("commit"), &text("abort"));
+}
+
+#[test]
 fn records_delivered_again_are_named_and_other_groups_records_are_not() {
     let text = |process| format!("c1 assign 3 [0 1]\nc1 poll 0:1.0 [2 3]\n{process} poll 0:1.0 [4 5]");
     assert_pair("group-redelivered", &text("c1"), &text("c2"));
