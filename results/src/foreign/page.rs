@@ -18,14 +18,31 @@ impl ForeignJudgement {
         page.entry("history", &format!("{file}: {}", self.format.meaning()));
         page.optional(" ", &self.held_text());
         page.entry(&self.verdict.to_string(), &self.verdict_text());
-        for finding in self.findings.iter().take(FINDINGS_MAX) {
-            page.finding(finding);
+        let kinds = self.kinds();
+        for of_kind in kinds.iter().take(FINDINGS_MAX) {
+            page.finding(of_kind[0]);
+            page.more(of_kind.len(), 1, "findings of this name");
         }
-        page.more(self.findings.len(), FINDINGS_MAX, "findings");
+        page.more(kinds.len(), FINDINGS_MAX, "names");
         page.list("short of", &self.short_of);
         page.optional("not judged", &self.not_judged());
         page.list("note", &self.notes);
         page.text
+    }
+
+    /// Findings by name, in the order in which names first occur.
+    fn kinds(&self) -> Vec<Vec<&ForeignFinding>> {
+        let mut kinds: Vec<Vec<&ForeignFinding>> = Vec::new();
+        for finding in &self.findings {
+            let same = |of_kind: &&mut Vec<&ForeignFinding>| {
+                of_kind[0].name == finding.name && of_kind[0].standing == finding.standing
+            };
+            match kinds.iter_mut().find(same) {
+                Some(of_kind) => of_kind.push(finding),
+                None => kinds.push(vec![finding]),
+            }
+        }
+        kinds
     }
 
     fn held_text(&self) -> String {

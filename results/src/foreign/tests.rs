@@ -107,6 +107,27 @@ fn an_injury_is_found_in_every_format_that_can_tell_it() {
 }
 
 #[test]
+fn a_reader_of_two_logs_keeps_its_position_in_each() {
+    let text = "
+        w1 append/0 1.0 @0 [1 2]
+        w1 append/1 1.1 @0 [1 2]
+        w1 append/0 1.2 @1 [3 4]
+        w1 append/1 1.3 @1 [3 4]
+        c1 assign/0 [5 6]
+        c1 assign/1 [5 6]
+        c1 poll/0 0:1.0 [7 8]
+        c1 poll/1 0:1.1 [7 8]
+        c1 poll/0 1:1.2 [7 9]
+        c1 poll/1 1:1.3 [8 9]
+        c1 assign/0 [10 11]
+        c1 poll/0 0:1.0 1:1.2 [12 13]
+    ";
+    let history = checker::notation::read(text).unwrap().history;
+    let judged = judge(import(&as_edn(&history)[..], Format::Edn).unwrap(), Format::Edn);
+    assert_eq!((judged.verdict, judged.held.processes), (Verdict::Pass, 4), "{}", judged.text("edn"));
+}
+
+#[test]
 fn exported_edn_is_what_jepsen_expects() {
     let history = correct(Shape::small(3)).history;
     let text = String::from_utf8(as_edn(&history)).unwrap();

@@ -1,7 +1,7 @@
 //! The EDN that Jepsen's Kafka checker reads: sends, polls, assignments and transactions, event by event.
 //!
 //! Jepsen's processes do one thing at a time and are replaced once an outcome is unknown: a process of ours that had
-//! several operations open becomes several. Values become whole numbers, unique within their key; fetches that
+//! several operations open becomes several, and a reader becomes one for each log it reads, which keeps its position. Values become whole numbers, unique within their key; fetches that
 //! follow on each other become polls of a process of their own, so that it has a position where they have none. **Invariant:** of every process each invocation is followed by its
 //! completion, and events are in the order of time, completions first.
 //!
@@ -10,7 +10,7 @@
 
 use history::{History, Kind, LogId, Nanos, Op, Outcome, ProcessId, Value};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -23,10 +23,20 @@ pub struct Written {
     pub left_out: u64,
 }
 
+/// What of a process of ours is one sequence.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Part {
+    /// Appends and transactions, as many at a time as there were.
+    Work,
+    /// Polls of a log.
+    Reader(LogId),
+    /// Fetches that follow on each other.
+    Run(u64),
+}
+
 /// One operation of Jepsen's, as it will be written.
 struct Exchange {
-    /// A process of ours, and which run of fetches of its; 0 is everything else.
-    process: (ProcessId, u64),
+    process: (ProcessId, Part),
     f: &'static str,
     invoked: Nanos,
     /// Of an operation without a reply, the end of the history.
@@ -34,7 +44,7 @@ struct Exchange {
     outcome: Outcome,
     /// Operations within; none of an assignment.
     ops: Vec<u32>,
-    assigned: Vec<LogId>,
+    assigned: Option<LogId>,
 }
 
 /// Writes a history.
@@ -54,6 +64,7 @@ pub fn write(history: &History, out: &mut impl Write) -> io::Result<Written> {
         events.push((exchange.completed, false, at));
     }
     events.sort_unstable();
+    let zero = events.first().map_or(Nanos(0), |event| event.0);
     let mut line = String::new();
     for (index, (time, invokes, at)) in events.iter().enumerate() {
         let exchange = &exchanges[*at as usize];
@@ -63,7 +74,7 @@ pub fn write(history: &History, out: &mut impl Write) -> io::Result<Written> {
             (false, Outcome::Fail) => "fail",
             (false, Outcome::Unknown) => "info",
         };
-        let time = time.since(history.names.epoch);
+        let time = time.since(zero);
         line.clear();
         // A String cannot fail to be written to.
         let _ = write!(
@@ -103,37 +114,51 @@ impl<'a> Plan<'a> {
     }
 
     fn process(&mut self, order: &[u32]) {
-        let (mut open, mut assigned): (Option<Exchange>, BTreeSet<LogId>) = (None, BTreeSet::new());
+        let mut open: Option<Exchange> = None;
+        let mut readers: HashMap<LogId, Reader> = HashMap::new();
         let mut runs: HashMap<LogId, (i64, u64)> = HashMap::new();
         for at in order {
             let op = self.history.ops[*at as usize];
-            match op.kind() {
-                Kind::TxnBegin => {
-                    self.exchanges.extend(open.take());
-                    open = Some(self.exchange(&op, "txn", Vec::new()));
+            match (op.kind(), &mut open) {
+                (Kind::TxnBegin, _) => {
+                    let begun = self.exchange(&op, "txn", Part::Work);
+                    self.exchanges.extend(open.replace(begun));
                 }
-                Kind::TxnCommit | Kind::TxnAbort => {
-                    if let Some(exchange) = open.take() {
-                        let ended = self.ended(exchange, &op);
-                        self.exchanges.push(ended);
-                    }
+                (Kind::TxnCommit | Kind::TxnAbort, _) => {
+                    let ended = open.take().map(|exchange| self.ended(exchange, &op));
+                    self.exchanges.extend(ended);
                 }
-                Kind::Append | Kind::Poll | Kind::Fetch => match &mut open {
-                    Some(exchange) => exchange.ops.push(*at),
-                    None => {
-                        let f = if op.kind() == Kind::Append { "send" } else { "poll" };
-                        let mut exchange = self.exchange(&op, f, vec![*at]);
-                        if op.kind() == Kind::Fetch {
-                            exchange.process.1 = self.run(&op, &mut runs);
-                        }
-                        self.exchanges.push(exchange);
-                    }
-                },
-                Kind::Assign | Kind::Revoke if op.outcome() == Outcome::Ok => self.assign(&op, &mut assigned),
+                (Kind::Append | Kind::Poll | Kind::Fetch, Some(exchange)) => exchange.ops.push(*at),
+                (Kind::Append, None) => self.single(*at, "send", Part::Work),
+                (Kind::Fetch, None) => {
+                    let run = self.run(&op, &mut runs);
+                    self.single(*at, "poll", Part::Run(run));
+                }
+                (Kind::Poll, None) => {
+                    self.single(*at, "poll", Part::Reader(op.log));
+                    self.follow(readers.entry(op.log).or_default());
+                }
+                (Kind::Assign | Kind::Revoke, _) if op.outcome() == Outcome::Ok => {
+                    self.assign(&op, readers.entry(op.log).or_default());
+                }
                 _ => self.left_out += 1,
             }
         }
         self.exchanges.extend(open);
+    }
+
+    fn single(&mut self, at: u32, f: &'static str, part: Part) {
+        let mut exchange = self.exchange(&self.history.ops[at as usize], f, part);
+        exchange.ops.push(at);
+        self.exchanges.push(exchange);
+    }
+
+    /// Lets the last exchange begin only once the reader's one before it is over. Later it proves no more than it did.
+    fn follow(&mut self, reader: &mut Reader) {
+        let Some(last) = self.exchanges.last_mut() else { return };
+        last.invoked = last.invoked.max(reader.free);
+        last.completed = last.completed.max(Nanos(last.invoked.0.saturating_add(1)));
+        reader.free = last.completed;
     }
 
     /// The run of a fetch: that of the one before it in the log, if it goes on where that ended.
@@ -151,21 +176,22 @@ impl<'a> Plan<'a> {
         run
     }
 
-    fn exchange(&self, op: &Op, f: &'static str, ops: Vec<u32>) -> Exchange {
+    fn exchange(&self, op: &Op, f: &'static str, part: Part) -> Exchange {
         let completed = if op.returned == Nanos::NEVER { self.end } else { op.returned };
         Exchange {
-            process: (op.process(), 0),
+            process: (op.process(), part),
             f,
             invoked: op.invoked,
-            completed,
+            completed: completed.max(Nanos(op.invoked.0.saturating_add(1))),
             outcome: if f == "txn" { Outcome::Unknown } else { op.outcome() },
-            ops,
-            assigned: Vec::new(),
+            ops: Vec::new(),
+            assigned: None,
         }
     }
 
     fn ended(&self, mut exchange: Exchange, end: &Op) -> Exchange {
-        exchange.completed = if end.returned == Nanos::NEVER { self.end } else { end.returned };
+        let completed = if end.returned == Nanos::NEVER { self.end } else { end.returned };
+        exchange.completed = completed.max(exchange.completed);
         exchange.outcome = match (end.kind(), end.outcome()) {
             (Kind::TxnCommit, outcome) => outcome,
             _ => Outcome::Fail,
@@ -179,22 +205,26 @@ impl<'a> Plan<'a> {
         exchange
     }
 
-    /// A log given anew is first left out, so that the reader's position is forgotten.
-    fn assign(&mut self, op: &Op, assigned: &mut BTreeSet<LogId>) {
+    /// A log given anew is first taken away, so that the reader's position is forgotten.
+    fn assign(&mut self, op: &Op, reader: &mut Reader) {
         let given = op.kind() == Kind::Assign;
-        if assigned.remove(&op.log) || !given {
-            let mut without = self.exchange(op, "assign", Vec::new());
-            without.completed = if given { op.invoked } else { without.completed };
-            without.assigned = assigned.iter().copied().collect();
-            self.exchanges.push(without);
+        let changes = if given && reader.assigned { vec![None, Some(op.log)] } else { vec![given.then_some(op.log)] };
+        for assigned in changes {
+            let mut exchange = self.exchange(op, "assign", Part::Reader(op.log));
+            exchange.assigned = assigned;
+            self.exchanges.push(exchange);
+            self.follow(reader);
         }
-        if given {
-            assigned.insert(op.log);
-            let mut with = self.exchange(op, "assign", Vec::new());
-            with.assigned = assigned.iter().copied().collect();
-            self.exchanges.push(with);
-        }
+        reader.assigned = given;
     }
+}
+
+/// A reader of one log.
+#[derive(Default)]
+struct Reader {
+    assigned: bool,
+    /// When its last operation was over.
+    free: Nanos,
 }
 
 /// Jepsen's process of each exchange: the lowest of its process's that is free, and never again once an outcome was unknown.
@@ -247,8 +277,7 @@ fn value(history: &History, exchange: &Exchange, numbers: &HashMap<(LogId, Value
     let number = |log: LogId, value: Value| numbers.get(&(log, value)).copied().unwrap_or(0);
     out.push('[');
     if exchange.f == "assign" {
-        let keys: Vec<String> = exchange.assigned.iter().map(|log| log.0.to_string()).collect();
-        out.push_str(&keys.join(" "));
+        exchange.assigned.iter().for_each(|log| out.push_str(&log.0.to_string()));
     }
     for (nth, at) in exchange.ops.iter().enumerate() {
         let op = &history.ops[*at as usize];
