@@ -92,7 +92,7 @@ fn sample(dice: &mut Pcg64Mcg) -> Vec<Access> {
 }
 
 #[test]
-fn zones_judge_as_brute_force_does() {
+fn zones_judge_as_by_brute_force() {
     let histories = std::env::var("STORMGLASS_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000u64);
     let mut dice = Pcg64Mcg::seed_from_u64(1);
     let mut verdicts = [0u64; 2];
