@@ -21,7 +21,7 @@ const KINDS_MAX: usize = 6;
 const CLAIMS_MAX: usize = 2;
 const SHORT_OF_MAX: usize = 2;
 const OPS_MAX: usize = 3;
-const SENTENCE_LINES_MAX: usize = 3;
+const SENTENCE_LINES_MAX: usize = 2;
 const REPEAT_LINES_MAX: usize = 2;
 
 /// What a summary is made of.
