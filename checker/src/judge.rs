@@ -11,8 +11,8 @@ use crate::group::group;
 use crate::log::inquiry::{Facts, Inquiry, LogFacts};
 use crate::log::sieve::{Leads, Sums};
 use crate::shards::{Sifted, sift};
-use crate::source::Source;
-use history::{History, Kind, LogId, ReplicaLog};
+use crate::source::{Fold, Source};
+use history::{History, Kind, LogId, Names, ReplicaLog};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -187,24 +187,33 @@ fn question(
     }
     let asked = catch_unwind(AssertUnwindSafe(|| {
         let facts = inquire(source, replicas, promises, &sifted.leads);
-        let mut found = Vec::new();
-        for leads in sifted.leads.iter().filter(|l| !l.clean()) {
-            let held: Vec<&ReplicaLog> = replicas.iter().filter(|r| r.log == leads.log).collect();
-            let none = LogFacts::default();
-            let log = facts.log(leads.log).unwrap_or(&none);
-            let case = Case { names: source.names(), leads, facts: &facts, log, replicas: &held };
-            let in_scope = |d: &&&Definition| !matches!(contract.status(d.claim), Status::OutOfScope { .. });
-            for definition in DEFINITIONS.iter().filter(in_scope) {
-                let instances = (definition.find)(&case).into_iter();
-                found.extend(instances.map(|i| (leads.log, definition.kind, i)));
-            }
-        }
-        found
+        accuse(source.names(), replicas, contract, (&sifted.leads, &facts))
     }));
     match asked {
         Ok(found) => (found, None),
         Err(_) => (Vec::new(), Some("the checker failed on the suspicious part of this history".into())),
     }
+}
+
+/// What the suspects are guilty of, by the definitions in scope.
+fn accuse(
+    names: &Names,
+    replicas: &[ReplicaLog],
+    contract: &Contract,
+    (leads, facts): (&[Leads], &Facts),
+) -> Vec<(LogId, AnomalyKind, Instance)> {
+    let in_scope = |d: &&&Definition| !matches!(contract.status(d.claim), Status::OutOfScope { .. });
+    let (mut found, none) = (Vec::new(), LogFacts::default());
+    for leads in leads.iter().filter(|l| !l.clean()) {
+        let held: Vec<&ReplicaLog> = replicas.iter().filter(|r| r.log == leads.log).collect();
+        let log = facts.log(leads.log).unwrap_or(&none);
+        let case = Case { names, leads, facts, log, replicas: &held };
+        for definition in DEFINITIONS.iter().filter(in_scope) {
+            let instances = (definition.find)(&case).into_iter();
+            found.extend(instances.map(|i| (leads.log, definition.kind, i)));
+        }
+    }
+    found
 }
 
 fn inquire(source: &dyn Source, replicas: &[ReplicaLog], promises: &Promises, leads: &[Leads]) -> Facts {
@@ -286,6 +295,55 @@ impl Data {
             | Claim::GroupAtLeastOnce
             | Claim::GroupAtMostOnce
             | Claim::OneOwner => self.beyond.missing(claim),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shards::FirstPass;
+    use crate::synth::injury::{INJURIES, inflict};
+    use crate::synth::rng::Rng;
+    use crate::synth::{Shape, Synthetic, correct};
+
+    /// The anomalies found when the operations are dealt out to `shards` folds at random.
+    fn judged_in_shards(made: &Synthetic, shards: usize, rng: &mut Rng) -> Vec<Anomaly> {
+        let (history, promises, contract) = (&made.history, Promises::strict(), Contract::durable());
+        let fresh = || FirstPass::new(&history.names, &made.replicas, &promises);
+        let leads = dealt(history, (0..shards).map(|_| fresh()).collect(), rng).map_or(Vec::new(), |f| f.finish().0);
+        let roles = || history.names.processes.iter().map(|p| p.role).collect();
+        let inquiries = (0..shards).map(|_| Inquiry::new(&leads, roles(), &promises)).collect();
+        let facts = dealt(history, inquiries, rng).map(|mut inquiry| {
+            inquiry.replicas(&made.replicas);
+            inquiry.finish()
+        });
+        let facts = facts.unwrap_or_default();
+        group(&history.names, accuse(&history.names, &made.replicas, &contract, (&leads, &facts)))
+    }
+
+    fn dealt<F: Fold>(history: &History, mut folds: Vec<F>, rng: &mut Rng) -> Option<F> {
+        for op in &history.ops {
+            let shard = rng.below(folds.len() as u64) as usize;
+            folds[shard].add(op, history.records_of(op));
+        }
+        folds.into_iter().reduce(|mut all, shard| {
+            all.merge(shard);
+            all
+        })
+    }
+
+    #[test]
+    fn operations_dealt_out_to_shards_are_judged_as_in_one() {
+        for seed in 0..40 {
+            for kind in INJURIES {
+                let (mut made, mut rng) = (correct(Shape::small(seed)), Rng::new(seed));
+                inflict(&mut made, kind, seed);
+                let whole = judge(&made.history, &made.replicas, &Contract::durable(), &Promises::strict());
+                for shards in [1, 3] {
+                    assert_eq!(judged_in_shards(&made, shards, &mut rng), whole.anomalies, "seed {seed}, {kind}");
+                }
+            }
         }
     }
 }

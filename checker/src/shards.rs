@@ -6,8 +6,8 @@
 use crate::contract::Promises;
 use crate::judge::KindCount;
 use crate::log::sieve::{Leads, Setting, Sieve};
-use crate::source::{Batch, Source};
-use history::{Kind, LogId, Names, Op, ReplicaLog, Role};
+use crate::source::{Batch, Fold, Source};
+use history::{Kind, LogId, Names, Op, Record, ReplicaLog, Role};
 use std::collections::HashMap;
 
 /// Logs found by index; the rest by map.
@@ -29,8 +29,9 @@ impl Tally {
         self.0[op.kind() as usize][op.outcome() as usize] += 1;
     }
 
-    fn transactions(&self) -> bool {
-        [Kind::TxnBegin, Kind::TxnCommit, Kind::TxnAbort].iter().any(|k| self.0[*k as usize] != [0; 4])
+    fn merge(&mut self, other: &Tally) {
+        let cells = self.0.iter_mut().flatten().zip(other.0.iter().flatten());
+        cells.for_each(|(mine, theirs)| *mine += theirs);
     }
 
     /// The kinds that occur.
@@ -62,64 +63,64 @@ impl Sifted {
 pub(crate) fn sift(source: &dyn Source, replicas: &[ReplicaLog], promises: &Promises, cores: usize) -> Sifted {
     let names = source.names();
     let shards = cores.clamp(1, names.logs.len().max(1));
-    let run = |shard| sift_shard(source, replicas, promises, (shard, shards));
+    let run = |shard| sift_shard(source, FirstPass::new(names, replicas, promises), (shard, shards));
     let done: Vec<Option<(Vec<Leads>, Tally)>> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..shards).map(|shard| scope.spawn(move || run(shard))).collect();
         threads.into_iter().map(|t| t.join().ok()).collect()
     });
     let failed = done.iter().any(Option::is_none).then(|| "the checker failed on a part of this history".to_owned());
-    let tally = done.iter().flatten().next().map(|d| d.1.clone()).unwrap_or_default();
-    let mut leads: Vec<Leads> = done.into_iter().flatten().flat_map(|d| d.0).collect();
+    let (mut leads, mut tally) = (Vec::new(), Tally::default());
+    for (found, counted) in done.into_iter().flatten() {
+        leads.extend(found);
+        tally.merge(&counted);
+    }
     leads.sort_unstable_by_key(|l| l.log);
     Sifted { leads, tally, failed, names: names.logs.clone() }
 }
 
-fn sift_shard(
-    source: &dyn Source,
-    replicas: &[ReplicaLog],
-    promises: &Promises,
-    (shard, shards): (usize, usize),
-) -> (Vec<Leads>, Tally) {
-    let (mut sieves, mut tally) = (Sieves::new(source.names()), Tally::default());
+fn sift_shard(source: &dyn Source, mut pass: FirstPass<'_>, (shard, shards): (usize, usize)) -> (Vec<Leads>, Tally) {
+    let mine = |log: LogId| shards == 1 || log.0 as usize % shards == shard;
+    pass.replicas.retain(|r| mine(r.log));
     source.walk(&mut |batch: Batch<'_>| {
         for op in batch.ops {
-            tally.add(op);
-            if shards == 1 || op.log.0 as usize % shards == shard {
-                sieves.add(op, &batch, promises);
+            pass.notice(op);
+            if mine(op.log) {
+                let records = if op.kind().reads_records() { batch.records_of(op) } else { &[] };
+                pass.add(op, records);
             }
         }
     });
-    for replica in replicas.iter().filter(|r| r.log.0 as usize % shards == shard) {
-        sieves.of(replica.log);
-    }
-    let transactions = tally.transactions();
-    let mut disks: HashMap<LogId, Vec<&ReplicaLog>> = HashMap::new();
-    replicas.iter().for_each(|r| disks.entry(r.log).or_default().push(r));
-    let leads = sieves.into_each().map(|(log, sieve)| {
-        let replicas = disks.get(&log).map_or(&[][..], Vec::as_slice);
-        sieve.finish(log, Setting { promises, replicas, transactions })
-    });
-    (leads.collect(), tally)
+    pass.finish()
 }
 
-/// A sieve a log.
-struct Sieves {
+/// The first pass over any logs: a sieve for each.
+pub(crate) struct FirstPass<'a> {
+    promises: &'a Promises,
+    replicas: Vec<&'a ReplicaLog>,
     roles: Vec<Role>,
+    tally: Tally,
+    transactions: bool,
     indexed: Vec<Option<Box<Sieve>>>,
     rest: HashMap<LogId, Box<Sieve>>,
 }
 
-impl Sieves {
-    fn new(names: &Names) -> Sieves {
-        let roles = names.processes.iter().map(|p| p.role).collect();
-        Sieves { roles, indexed: Vec::new(), rest: HashMap::new() }
+impl<'a> FirstPass<'a> {
+    pub(crate) fn new(names: &Names, replicas: &'a [ReplicaLog], promises: &'a Promises) -> FirstPass<'a> {
+        FirstPass {
+            promises,
+            replicas: replicas.iter().collect(),
+            roles: names.processes.iter().map(|p| p.role).collect(),
+            tally: Tally::default(),
+            transactions: false,
+            indexed: Vec::new(),
+            rest: HashMap::new(),
+        }
     }
 
+    /// Takes note of an operation that another shard judges: where there are transactions, offsets may be markers.
     #[inline]
-    fn add(&mut self, op: &Op, batch: &Batch<'_>, promises: &Promises) {
-        let role = self.roles.get(op.process().0 as usize).copied().unwrap_or(Role::Consumer);
-        let records = if op.kind().reads_records() { batch.records_of(op) } else { &[] };
-        self.of(op.log).add(op, records, role, promises);
+    fn notice(&mut self, op: &Op) {
+        self.transactions |= matches!(op.kind(), Kind::TxnBegin | Kind::TxnCommit | Kind::TxnAbort);
     }
 
     #[inline]
@@ -133,9 +134,44 @@ impl Sieves {
         }
         self.indexed[at].get_or_insert_default()
     }
+}
 
-    fn into_each(self) -> impl Iterator<Item = (LogId, Sieve)> {
-        let indexed = self.indexed.into_iter().enumerate().filter_map(|(i, s)| Some((LogId(i as u32), *s?)));
-        indexed.chain(self.rest.into_iter().map(|(log, sieve)| (log, *sieve)))
+fn each(indexed: Vec<Option<Box<Sieve>>>, rest: HashMap<LogId, Box<Sieve>>) -> impl Iterator<Item = (LogId, Sieve)> {
+    let indexed = indexed.into_iter().enumerate().filter_map(|(i, s)| Some((LogId(i as u32), *s?)));
+    indexed.chain(rest.into_iter().map(|(log, sieve)| (log, *sieve)))
+}
+
+impl Fold for FirstPass<'_> {
+    type Found = (Vec<Leads>, Tally);
+
+    #[inline]
+    fn add(&mut self, op: &Op, records: &[Record]) {
+        self.notice(op);
+        self.tally.add(op);
+        let role = self.roles.get(op.process().0 as usize).copied().unwrap_or(Role::Consumer);
+        let promises = self.promises;
+        self.of(op.log).add(op, records, role, promises);
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.tally.merge(&other.tally);
+        self.transactions |= other.transactions;
+        for (log, sieve) in each(other.indexed, other.rest) {
+            self.of(log).merge(sieve);
+        }
+    }
+
+    fn finish(mut self) -> (Vec<Leads>, Tally) {
+        let mut disks: HashMap<LogId, Vec<&ReplicaLog>> = HashMap::new();
+        for replica in std::mem::take(&mut self.replicas) {
+            self.of(replica.log);
+            disks.entry(replica.log).or_default().push(replica);
+        }
+        let (promises, transactions) = (self.promises, self.transactions);
+        let leads = each(self.indexed, self.rest).map(|(log, sieve)| {
+            let replicas = disks.get(&log).map_or(&[][..], Vec::as_slice);
+            sieve.finish(log, Setting { promises, replicas, transactions })
+        });
+        (leads.collect(), self.tally)
     }
 }

@@ -126,7 +126,10 @@ fn sentence(case: &Case<'_>, value: Value, append: &Op, replicas: &[NodeId]) -> 
         _ => String::new(),
     };
     let what = format!("record {value}, acknowledged {offset}of {}", case.name());
-    let coverage = &case.leads.coverage;
+    let (coverage, start) = (&case.leads.coverage, case.leads.start);
+    if (0..start).contains(&append.offset.0) {
+        return format!("{what}, fell below the log's start at {start} before anybody had read it");
+    }
     let drain = match (coverage.whole, coverage.end) {
         (true, Some(end)) => format!(", was not there when the log was read from {} to {end}", coverage.start),
         _ => String::from(", was not read to the end"),

@@ -21,6 +21,7 @@ pub(super) const DEFINITION: Definition = Definition {
     innocent: "
         w1 append 1.0 @0 [0 1]
         w1 append 1.1 @1 [0 1]
+        c1 poll 0:1.0 1:1.1 [0 1]
         s1 start 2 [1 3]
         s2 start 1 [3 4]
     ",

@@ -4,6 +4,7 @@ use crate::anomaly::Witness;
 use crate::claims::{Case, Instance};
 use crate::log::inquiry::{Step, Transaction, crosses};
 use history::{Record, Value};
+use std::collections::BTreeSet;
 
 /// Which way a step went wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +18,7 @@ pub(super) enum Way {
 /// Wrong steps from one read to the next.
 pub(super) fn between(case: &Case<'_>, way: Way) -> Vec<Instance> {
     let (mut found, mut last): (Vec<Instance>, Option<(&Step, Record)>) = (Vec::new(), None);
+    let hidden = hidden(case);
     for step in &case.log.steps {
         let held = last.filter(|(before, _)| before.process == step.process);
         let Some((first, end)) = step.span else {
@@ -25,7 +27,7 @@ pub(super) fn between(case: &Case<'_>, way: Way) -> Vec<Instance> {
         };
         if let Some((before, position)) = held {
             let (from, to) = (position.offset.0, first.offset.0);
-            if wrong(case, way, from, to) {
+            if wrong(case, &hidden, way, (from, to)) {
                 let witnesses = vec![kept(before), kept(step)];
                 found.push(instance(case, way, (from, to), witnesses));
             }
@@ -37,31 +39,41 @@ pub(super) fn between(case: &Case<'_>, way: Way) -> Vec<Instance> {
 
 /// Wrong steps within one read.
 pub(super) fn within(case: &Case<'_>, way: Way) -> Vec<Instance> {
-    let wrong = case.log.jumps.iter().filter(|j| wrong(case, way, j.from, j.to));
+    let hidden = hidden(case);
+    let wrong = case.log.jumps.iter().filter(|j| wrong(case, &hidden, way, (j.from, j.to)));
     wrong.map(|j| instance(case, way, (j.from, j.to), vec![j.read.clone()])).collect()
 }
 
-fn wrong(case: &Case<'_>, way: Way, from: i64, to: i64) -> bool {
+fn wrong(case: &Case<'_>, hidden: &BTreeSet<i64>, way: Way, (from, to): (i64, i64)) -> bool {
     match way {
         Way::Back => to <= from,
-        Way::Over => crosses(&case.leads.passed_over, from, to) && visible(case, from, to),
+        Way::Over if hidden.is_empty() => crosses(&case.leads.passed_over, from, to),
+        Way::Over => {
+            carried(case, from, to)
+                > hidden.range(from.saturating_add(1)..to.max(from.saturating_add(1))).count() as i64
+        }
     }
 }
 
-/// Whether not all the records between belong to transactions of which a reader may see nothing.
-fn visible(case: &Case<'_>, from: i64, to: i64) -> bool {
-    let (mut hidden, mut shown) = (false, false);
-    let log = case.leads.log;
-    for (_, dossier) in case.dossiers() {
-        let between = |offset: i64| from < offset && offset < to;
-        if dossier.stands.iter().any(|s| s.log == log && between(s.offset)) {
-            let doubtful = |op| case.facts.transaction(op) == Transaction::Doubtful;
-            let aborted = !dossier.appends.is_empty() && dossier.appends.iter().all(doubtful);
-            hidden |= aborted;
-            shown |= !aborted;
-        }
+/// How many offsets strictly between carry a record.
+fn carried(case: &Case<'_>, from: i64, to: i64) -> i64 {
+    let stretches = case.leads.passed_over.iter().map(|i| (i.0.max(from.saturating_add(1)), i.1.min(to)));
+    stretches.filter(|i| i.0 < i.1).map(|i| i.1 - i.0).sum()
+}
+
+/// Offsets that carry only records of transactions of which a reader may see nothing.
+fn hidden(case: &Case<'_>) -> BTreeSet<i64> {
+    let (mut hidden, mut shown) = (BTreeSet::new(), BTreeSet::new());
+    if !case.facts.transactions() {
+        return hidden;
     }
-    shown || !hidden
+    for (_, dossier) in case.dossiers() {
+        let doubtful = |op| case.facts.transaction(op) == Transaction::Doubtful;
+        let aborted = !dossier.appends.is_empty() && dossier.appends.iter().all(doubtful);
+        let offsets = dossier.stands.iter().filter(|s| s.log == case.leads.log).map(|s| s.offset);
+        if aborted { hidden.extend(offsets) } else { shown.extend(offsets) }
+    }
+    &hidden - &shown
 }
 
 fn kept(step: &Step) -> Witness {

@@ -8,7 +8,9 @@ use crate::contract::Promises;
 use crate::log::contents::judged;
 use crate::log::effect::{effect, read_end};
 use crate::log::sieve::Leads;
+use crate::source::Fold;
 use history::{Kind, LogId, Nanos, NodeId, Offset, Op, Outcome, ProcessId, Record, ReplicaLog, Role, Value};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A value at an offset, as readers saw it.
@@ -28,6 +30,24 @@ pub struct Stand {
     pub drained: bool,
     /// Whether anybody else was.
     pub live: bool,
+}
+
+impl Stand {
+    fn also(&mut self, reads: u64, first: Witness, last: Witness) {
+        self.reads += reads;
+        if first.time() < self.first.time() {
+            self.first = first;
+        }
+        if last.time() > self.last.time() {
+            self.last = last;
+        }
+    }
+
+    fn merge(&mut self, other: Stand) {
+        self.drained |= other.drained;
+        self.live |= other.live;
+        self.also(other.reads, other.first, other.last);
+    }
 }
 
 /// A value on a replica's disk.
@@ -89,6 +109,23 @@ pub struct LogFacts {
     pub jumps: Vec<Jump>,
     /// Answers of the counters that went back.
     pub answers: Vec<Op>,
+}
+
+impl LogFacts {
+    fn merge(&mut self, other: LogFacts) {
+        self.late.extend(other.late);
+        self.steps.extend(other.steps);
+        self.jumps.extend(other.jumps);
+        self.answers.extend(other.answers);
+        other.proofs.into_iter().for_each(|(low, proof)| self.prove(low, proof));
+    }
+
+    fn prove(&mut self, low: i64, proof: Witness) {
+        let held = self.proofs.entry(low).or_insert_with(|| proof.clone());
+        if proof.time() < held.time() {
+            *held = proof;
+        }
+    }
 }
 
 /// See the module.
@@ -181,22 +218,6 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    /// Takes one operation and the records it read.
-    #[inline]
-    pub fn add(&mut self, op: &Op, records: &[Record]) {
-        match op.kind() {
-            Kind::Append if self.wanted.value(judged(op.value())) => {
-                self.dossiers.entry(judged(op.value())).or_default().appends.push(*op);
-            }
-            Kind::Poll | Kind::Fetch => self.read(op, records),
-            Kind::TxnBegin | Kind::TxnCommit | Kind::TxnAbort => self.transactions.push(*op),
-            _ => {}
-        }
-        if self.wanted.logs.contains_key(&op.log) {
-            self.of_a_suspect_log(op, records);
-        }
-    }
-
     fn read(&mut self, op: &Op, records: &[Record]) {
         for (i, record) in records.iter().enumerate() {
             let value = judged(record.value);
@@ -220,14 +241,9 @@ impl<'a> Inquiry<'a> {
             drained: false,
             live: false,
         });
-        stand.reads += 1;
         stand.drained |= role == Role::Drain;
         stand.live |= role != Role::Drain;
-        if read.time() < stand.first.time() {
-            stand.first = read;
-        } else if read.time() > stand.last.time() {
-            stand.last = read;
-        }
+        stand.also(1, read.clone(), read);
     }
 
     fn of_a_suspect_log(&mut self, op: &Op, records: &[Record]) {
@@ -240,11 +256,7 @@ impl<'a> Inquiry<'a> {
         }
         let low = effect.at_least - 1;
         if low >= 0 && wanted.lows.get(&low) == Some(&op.returned) {
-            let proof = Witness::last_of(op, records);
-            let held = facts.proofs.entry(low).or_insert_with(|| proof.clone());
-            if proof.time() < held.time() {
-                *held = proof;
-            }
+            facts.prove(low, Witness::last_of(op, records));
         }
         if wanted.counters.contains(&op.kind()) && op.outcome() == Outcome::Ok {
             facts.answers.push(*op);
@@ -263,9 +275,45 @@ impl<'a> Inquiry<'a> {
             }
         }
     }
+}
 
-    /// Everything that was found.
-    pub fn finish(mut self) -> Facts {
+impl Fold for Inquiry<'_> {
+    type Found = Facts;
+
+    #[inline]
+    fn add(&mut self, op: &Op, records: &[Record]) {
+        match op.kind() {
+            Kind::Append if self.wanted.value(judged(op.value())) => {
+                self.dossiers.entry(judged(op.value())).or_default().appends.push(*op);
+            }
+            Kind::Poll | Kind::Fetch => self.read(op, records),
+            Kind::TxnBegin | Kind::TxnCommit | Kind::TxnAbort => self.transactions.push(*op),
+            _ => {}
+        }
+        if self.wanted.logs.contains_key(&op.log) {
+            self.of_a_suspect_log(op, records);
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (value, dossier) in other.dossiers {
+            let mine = self.dossiers.entry(value).or_default();
+            mine.appends.extend(dossier.appends);
+            mine.copies.extend(dossier.copies);
+        }
+        for (key, stand) in other.stands {
+            match self.stands.entry(key) {
+                Entry::Vacant(place) => drop(place.insert(stand)),
+                Entry::Occupied(mine) => mine.into_mut().merge(stand),
+            }
+        }
+        for (log, facts) in other.facts {
+            self.facts.entry(log).or_default().merge(facts);
+        }
+        self.transactions.extend(other.transactions);
+    }
+
+    fn finish(mut self) -> Facts {
         for ((value, ..), stand) in self.stands {
             self.dossiers.entry(value).or_default().stands.push(stand);
         }
@@ -334,6 +382,11 @@ impl Facts {
     /// What is known of `log` beside its values.
     pub fn log(&self, log: LogId) -> Option<&LogFacts> {
         self.logs.get(&log)
+    }
+
+    /// Whether the run has any transaction.
+    pub fn transactions(&self) -> bool {
+        !self.transactions.is_empty()
     }
 
     /// The transaction of an append: the last one its process began before it.

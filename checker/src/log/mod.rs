@@ -10,6 +10,7 @@ pub mod contents;
 pub mod coverage;
 pub mod effect;
 pub mod floor;
+pub mod holes;
 pub mod inquiry;
 pub mod listed;
 pub mod observed;

@@ -1,10 +1,11 @@
 //! The first pass over one log: everything that can be known in some 25 bytes an offset, and leads to what is wrong.
 
-use crate::contract::{Bind, Gaps, Promises, Retries};
+use crate::contract::{Bind, Promises};
 use crate::log::bounds::{Bounds, Stale};
 use crate::log::contents::{Content, Contents, by};
 use crate::log::coverage::{Coverage, Drain};
 use crate::log::effect::{effect, read_end};
+use crate::log::holes::{self, Filled, Unowned};
 use crate::log::observed::{Answers, COUNTERS};
 use crate::log::open::{Fate, OpenAppend, OpenAppends};
 use crate::log::order::{Inversion, Order};
@@ -32,17 +33,6 @@ pub struct Sums {
     pub unknown_seen: u64,
     /// Answers of the counter asked most often.
     pub answers: u64,
-}
-
-/// An offset that exists and that no append can have made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Unowned {
-    /// The lowest of them.
-    pub offset: i64,
-    /// How many more offsets there are than appends to own them.
-    pub excess: u64,
-    /// The proof that it exists.
-    pub proof: Stale,
 }
 
 /// What the first pass knows of a log.
@@ -254,7 +244,10 @@ impl Sieve {
         found.sums = Sums { polled: self.sessions.read(), ..self.sums }.joined(found.sums);
         found.values.append(&mut self.negative);
         found.unseen(&self.open, &coverage, setting);
-        let unowned = self.own_the_rest(setting, &coverage, start, &mut found);
+        if !coverage.whole && !setting.transactions && holes::must_be_owned(setting.promises) {
+            let known = (told_start.is_some() || held_start.is_some()).then_some(start);
+            found.filled = holes::fill(&mut self.bounds, &self.contents, &self.open, known);
+        }
         let (stale, assigned) = self.contradictions(&mut found);
         let disputed = self.disputes(&mut found);
         found.sums.unknown_seen = self.open.unknown_seen();
@@ -275,55 +268,12 @@ impl Sieve {
             inversions: found.inversions,
             stale,
             assigned,
-            unowned,
+            unowned: found.filled.unowned,
             passed_over,
             readers,
             counters,
             bytes,
         }
-    }
-
-    /// Holes below the proven end are filled by unseen unknown appends, the earliest invoked first (Hall: their intervals
-    /// are nested), unless something else may stand there.
-    fn own_the_rest(
-        &mut self,
-        setting: Setting<'_>,
-        coverage: &Coverage,
-        start: i64,
-        found: &mut Found,
-    ) -> Option<Unowned> {
-        let promises = setting.promises;
-        if coverage.whole
-            || setting.transactions
-            || promises.gaps == Gaps::Possible
-            || promises.retries == Retries::Duplicate
-        {
-            return None;
-        }
-        let end = self.bounds.proven();
-        let mut unseen = self.open.unseen().into_iter();
-        let (mut next, mut holes) = (start, Vec::new());
-        for (offset, content) in self.contents.rising() {
-            if offset >= end || content.value().is_none() || offset < start {
-                continue;
-            }
-            if next < offset {
-                holes.push((next, offset));
-            }
-            next = offset + 1;
-        }
-        holes.push((next, end));
-        for offset in holes.iter().flat_map(|&(from, to)| from..to) {
-            let Some((invoked, value, _)) = unseen.next() else {
-                let missing =
-                    holes.iter().map(|&(from, to)| to.max(offset).saturating_sub(from.max(offset)).max(0) as u64);
-                let proof = self.bounds.proof_of(offset)?;
-                return Some(Unowned { offset, excess: missing.fold(0, u64::saturating_add), proof });
-            };
-            self.bounds.at_most(offset, invoked);
-            found.assigned.push((offset, value));
-        }
-        None
     }
 
     fn contradictions(&self, found: &mut Found) -> (Vec<Stale>, Vec<(i64, Value)>) {
@@ -333,8 +283,8 @@ impl Sieve {
             for offset in [contradiction.high, contradiction.low] {
                 found.values.extend(self.contents.at(offset).value().filter(|v| v.is_ordinary()));
             }
-            let own = found.assigned.binary_search_by_key(&contradiction.high, |a| a.0);
-            assigned.extend(own.map(|i| found.assigned[i]));
+            let own = found.filled.by.binary_search_by_key(&contradiction.high, |a| a.0);
+            assigned.extend(own.map(|i| found.filled.by[i]));
         }
         found.values.extend(assigned.iter().map(|a| a.1));
         (stale, assigned)
@@ -400,7 +350,7 @@ struct Found {
     survivors: Option<(i64, i64)>,
     carrying: Vec<(i64, i64)>,
     passed_over: Vec<(i64, i64)>,
-    assigned: Vec<(i64, Value)>,
+    filled: Filled,
 }
 
 impl Found {

@@ -61,10 +61,21 @@ pub fn kinds(history: &History, replicas: &[ReplicaLog]) -> BTreeSet<K> {
     ]
     .into();
     let muddled = [K::InconsistentOffset, K::WrongAckOffset, K::NegativeAckOffset, K::Duplicate];
-    if !findings(history, replicas).iter().any(|f| muddled.contains(&f.0)) {
+    if !findings(history, replicas).iter().any(|f| muddled.contains(&f.0)) && !contradicted(history) {
         kinds.insert(K::Reordered);
     }
     kinds
+}
+
+/// Whether some record was read elsewhere than acknowledged.
+fn contradicted(history: &History) -> bool {
+    let acks = history.ops.iter().filter(|op| op.kind() == Kind::Append && op.outcome() == Outcome::Ok);
+    let acks = acks.filter(|op| op.offset.0 >= 0);
+    let elsewhere = |ack: &Op| {
+        let reads = history.ops.iter().filter(|op| op.log == ack.log).flat_map(|op| history.records_of(op));
+        reads.filter(|r| r.value == ack.value()).any(|r| r.offset != ack.offset)
+    };
+    acks.into_iter().any(elsewhere)
 }
 
 pub fn findings(history: &History, replicas: &[ReplicaLog]) -> Findings {
