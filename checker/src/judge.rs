@@ -8,8 +8,9 @@ use crate::claim::Claim;
 use crate::claims::{Case, DEFINITIONS, Definition, Instance};
 use crate::contract::{Contract, Promises, Status};
 use crate::group::group;
-use crate::log::inquiry::{Facts, Inquiry, LogFacts};
-use crate::log::sieve::{Leads, Sums};
+use crate::log::facts::{Facts, LogFacts};
+use crate::log::inquiry::Inquiry;
+use crate::log::leads::{Leads, Sums};
 use crate::shards::{Sifted, sift};
 use crate::source::{Fold, Source};
 use history::{History, Kind, LogId, Names, ReplicaLog};
@@ -238,7 +239,7 @@ fn counts(sifted: &Sifted, anomalies: &[Anomaly]) -> Counts {
         undecided: sum(|s| s.undecided),
         unknown_seen: sum(|s| s.unknown_seen),
         logs: sifted.leads.len() as u64,
-        logs_drained: sifted.leads.iter().filter(|l| l.coverage.whole).count() as u64,
+        logs_drained: sifted.leads.iter().filter(|l| l.edges.coverage.whole).count() as u64,
     }
 }
 
@@ -252,9 +253,11 @@ struct Data {
 
 impl Data {
     fn new(sifted: &Sifted, replicas: &[ReplicaLog], beyond: Beyond) -> Data {
-        let undrained = |l: &&Leads| l.sums.acked > 0 && !l.coverage.whole;
-        let why = |l: &Leads| match l.coverage.end {
-            Some(end) => format!("log {} was read only to offset {} of {end}", sifted.name(l.log), l.coverage.reached),
+        let undrained = |l: &&Leads| l.sums.acked > 0 && !l.edges.coverage.whole;
+        let why = |l: &Leads| match l.edges.coverage.end {
+            Some(end) => {
+                format!("log {} was read only to offset {} of {end}", sifted.name(l.log), l.edges.coverage.reached)
+            }
             None => format!("log {} was not read to its end after the heal", sifted.name(l.log)),
         };
         let unevidenced = |l: &&Leads| undrained(l) && !replicas.iter().any(|r| r.log == l.log);

@@ -5,7 +5,8 @@
 
 use crate::contract::Promises;
 use crate::judge::KindCount;
-use crate::log::sieve::{Leads, Setting, Sieve};
+use crate::log::leads::Leads;
+use crate::log::sieve::{Setting, Sieve};
 use crate::source::{Batch, Fold, Source};
 use history::{Kind, LogId, Names, Op, Record, ReplicaLog, Role};
 use std::collections::HashMap;

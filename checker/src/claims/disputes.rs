@@ -46,7 +46,7 @@ fn voices(case: &Case<'_>) -> Offsets {
         for stand in dossier.stands.iter().filter(|s| s.log == log && open(&s.offset)) {
             at(stand.offset, &mut |v| v.reads.push(stand.first.clone()));
         }
-        let committed = |o: i64| o < case.leads.committed && open(&o);
+        let committed = |o: i64| o < case.leads.edges.committed && open(&o);
         for copy in dossier.copies.iter().filter(|c| c.log == log && committed(c.offset.0)) {
             at(copy.offset.0, &mut |v| v.replicas.push(copy.node));
         }

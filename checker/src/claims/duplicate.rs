@@ -5,7 +5,7 @@ use crate::anomaly::Witness;
 use crate::claim::Claim;
 use crate::claims::fate::told;
 use crate::claims::{Case, Definition, Instance};
-use crate::log::inquiry::Dossier;
+use crate::log::facts::Dossier;
 use history::Value;
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ fn find(case: &Case<'_>) -> Vec<Instance> {
 fn twice(case: &Case<'_>, value: Value, dossier: &Dossier) -> Option<Instance> {
     let log = case.leads.log;
     let mut seen: BTreeMap<i64, Option<Witness>> = BTreeMap::new();
-    let copies = dossier.copies.iter().filter(|c| c.log == log && c.offset.0 < case.leads.committed);
+    let copies = dossier.copies.iter().filter(|c| c.log == log && c.offset.0 < case.leads.edges.committed);
     seen.extend(copies.map(|c| (c.offset.0, None)));
     seen.extend(dossier.stands.iter().filter(|s| s.log == log).map(|s| (s.offset, Some(s.first.clone()))));
     let acks =

@@ -4,7 +4,7 @@
 
 use crate::anomaly::{AnomalyKind, Witness};
 use crate::claims::{Case, Instance};
-use crate::log::inquiry::{Dossier, Transaction};
+use crate::log::facts::{Dossier, Transaction};
 use history::{Kind, NodeId, Op, Outcome, Value};
 
 /// See the module.
@@ -40,7 +40,7 @@ pub(crate) fn holders(case: &Case<'_>, dossier: &Dossier) -> Vec<NodeId> {
 
 /// What became of the record that `append` appended.
 pub(crate) fn fate(case: &Case<'_>, dossier: &Dossier, append: &Op) -> Fate {
-    let coverage = &case.leads.coverage;
+    let coverage = &case.leads.edges.coverage;
     let mut stands = dossier.stands.iter().filter(|s| s.log == case.leads.log).peekable();
     let read = stands.peek().map(|s| s.offset);
     let place = told(append).or(read);
@@ -48,10 +48,10 @@ pub(crate) fn fate(case: &Case<'_>, dossier: &Dossier, append: &Op) -> Fate {
     if stands.any(|s| s.drained) || case.facts.transaction(append) == Transaction::Doubtful {
         return Fate::Fine;
     }
-    if place.is_some_and(|offset| offset < case.leads.start) {
+    if place.is_some_and(|offset| offset < case.leads.edges.start) {
         return if read { Fate::Fine } else { Fate::Trimmed };
     }
-    if place.is_none() && case.leads.start > 0 {
+    if place.is_none() && case.leads.edges.start > 0 {
         return Fate::Undecided;
     }
     let held = !holders(case, dossier).is_empty();
@@ -126,7 +126,7 @@ fn sentence(case: &Case<'_>, value: Value, append: &Op, replicas: &[NodeId]) -> 
         _ => String::new(),
     };
     let what = format!("record {value}, acknowledged {offset}of {}", case.name());
-    let (coverage, start) = (&case.leads.coverage, case.leads.start);
+    let (coverage, start) = (&case.leads.edges.coverage, case.leads.edges.start);
     if (0..start).contains(&append.offset.0) {
         return format!("{what}, fell below the log's start at {start} before anybody had read it");
     }

@@ -6,8 +6,8 @@
 use crate::anomaly::{AnomalyKind, Witness};
 use crate::claim::Claim;
 use crate::groups::definitions as groups;
-use crate::log::inquiry::{Dossier, Facts, LogFacts};
-use crate::log::sieve::Leads;
+use crate::log::facts::{Dossier, Facts, LogFacts};
+use crate::log::leads::Leads;
 use crate::txn::{cycle_definitions as cycles, definitions as transactions};
 use history::{Names, NodeId, ReplicaLog, Value};
 

@@ -2,7 +2,7 @@
 
 use crate::anomaly::Witness;
 use crate::claims::{Case, Instance};
-use crate::log::inquiry::{Dossier, Stand};
+use crate::log::facts::{Dossier, Stand};
 use history::{NodeId, Outcome, Value};
 use std::collections::BTreeMap;
 
@@ -62,7 +62,8 @@ fn standing<'a>(case: &Case<'_>, dossier: &'a Dossier) -> BTreeMap<i64, (Option<
     for stand in dossier.stands.iter().filter(|s| s.log == case.leads.log) {
         places.entry(stand.offset).or_default().0 = Some(stand);
     }
-    let committed = dossier.copies.iter().filter(|c| c.log == case.leads.log && c.offset.0 < case.leads.committed);
+    let committed =
+        dossier.copies.iter().filter(|c| c.log == case.leads.log && c.offset.0 < case.leads.edges.committed);
     for copy in committed {
         places.entry(copy.offset.0).or_default().1.push(copy.node);
     }

@@ -4,7 +4,7 @@ use crate::anomaly::{AnomalyKind, Witness};
 use crate::claims::fate::told;
 use crate::claims::{Case, Instance};
 use crate::log::bounds::Stale;
-use crate::log::inquiry::Stand;
+use crate::log::facts::Stand;
 use history::{Kind, Nanos, Op, Outcome, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -4,7 +4,7 @@ use crate::anomaly::AnomalyKind;
 use crate::anomaly::Witness;
 use crate::claim::Claim;
 use crate::claims::{Case, Definition, Instance};
-use crate::log::inquiry::Dossier;
+use crate::log::facts::Dossier;
 use crate::log::order::Inversion;
 use history::Value;
 
@@ -54,7 +54,7 @@ fn confirmed(case: &Case<'_>, inversion: &Inversion) -> Option<Instance> {
 fn first_place(case: &Case<'_>, dossier: &Dossier) -> Option<i64> {
     let log = case.leads.log;
     let stands = dossier.stands.iter().filter(|s| s.log == log).map(|s| s.offset);
-    let committed = |offset: &i64| *offset < case.leads.committed;
+    let committed = |offset: &i64| *offset < case.leads.edges.committed;
     let copies = dossier.copies.iter().filter(|c| c.log == log).map(|c| c.offset.0).filter(committed);
     let acks = dossier.appends.iter().filter(|op| op.log == log && op.offset.0 >= 0).map(|op| op.offset.0);
     stands.min().or(copies.min()).or(acks.min())

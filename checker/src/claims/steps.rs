@@ -2,7 +2,7 @@
 
 use crate::anomaly::Witness;
 use crate::claims::{Case, Instance};
-use crate::log::inquiry::{Step, Transaction, crosses};
+use crate::log::facts::{Step, Transaction, crosses};
 use history::{Record, Value};
 use std::collections::BTreeSet;
 

@@ -30,3 +30,56 @@ impl Stamp {
         at_most >= self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::bounds::Bounds;
+    use crate::synth::rng::Rng;
+    use history::Nanos;
+
+    /// Whether the floor lets every operation `(invoked, returned, at_least, at_most)` pass.
+    fn passes(ops: &[(u64, u64, i64, i64)]) -> bool {
+        let mut events: Vec<(u64, bool, usize)> = Vec::new();
+        for (i, op) in ops.iter().enumerate() {
+            events.extend([(op.0, false, i), (op.1, true, i)]);
+        }
+        events.sort_unstable();
+        let (mut floor, mut stamps, mut passes) = (Floor::default(), vec![Stamp(0); ops.len()], true);
+        for (_, returned, i) in events {
+            match returned {
+                false => stamps[i] = floor.invoked(),
+                true => {
+                    passes &= stamps[i].admits(ops[i].3);
+                    floor.returned(ops[i].2);
+                }
+            }
+        }
+        passes
+    }
+
+    #[test]
+    fn the_floor_and_the_bounds_say_the_same() {
+        let mut verdicts = [0, 0];
+        for seed in 0..50_000 {
+            let mut rng = Rng::new(seed);
+            let mut op = || {
+                let (invoked, length) = (rng.below(20), rng.below(6) as i64);
+                let returned = invoked + rng.below(8);
+                let told = [(length, i64::MAX), (0, length), (length, length), (length + 1, length)];
+                let (at_least, at_most) = told[rng.below(4) as usize];
+                (invoked, returned, at_least, at_most)
+            };
+            let ops: Vec<_> = (0..6).map(|_| op()).collect();
+            let mut bounds = Bounds::default();
+            for (invoked, returned, at_least, at_most) in &ops {
+                bounds.at_least(*at_least, Nanos(*returned));
+                bounds.at_most(*at_most, Nanos(*invoked));
+            }
+            let passes = passes(&ops);
+            assert_eq!(bounds.contradictions().is_empty(), passes, "seed {seed}: {ops:?}");
+            verdicts[usize::from(passes)] += 1;
+        }
+        assert!(verdicts.iter().all(|n| *n > 5_000), "{verdicts:?}");
+    }
+}

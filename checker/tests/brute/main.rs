@@ -62,6 +62,29 @@ fn shuffled_histories(seeds: std::ops::Range<u64>) {
     }
 }
 
+/// Other writers, other logs, another time: nothing that a verdict may rest on.
+fn renamed_histories(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let (mut history, mut replicas) = random::mutated(&mut Rng::new(seed), seed);
+        let before = judged(&history, &replicas);
+        random::rename(&mut history, &mut replicas);
+        let renamed: Findings = judged(&history, &replicas).into_iter().map(|(k, log, o)| (k, 1 - log, o)).collect();
+        assert_eq!(before, renamed, "seed {seed}\n{}", random::show(&history, &replicas));
+    }
+}
+
+/// Two runs in one are judged as each by itself.
+fn joined_histories(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let (mut one, mut disks) = random::mutated(&mut Rng::new(seed), seed);
+        let (other, others) = random::mutated(&mut Rng::new(seed + 1), seed + 1);
+        let mut apart = judged(&one, &disks);
+        apart.extend(judged(&other, &others).into_iter().map(|(kind, log, offset)| (kind, log + 2, offset)));
+        random::join(&mut one, &mut disks, (&other, &others));
+        assert_eq!(apart, judged(&one, &disks), "seed {seed}\n{}", random::show(&one, &disks));
+    }
+}
+
 fn linear_histories(seeds: std::ops::Range<u64>) {
     let (mut yes, mut no) = (0, 0);
     for seed in seeds {
@@ -89,6 +112,16 @@ fn correct_histories_with_one_field_changed_are_judged_as_by_definition() {
 #[test]
 fn the_order_of_operations_changes_no_verdict() {
     shuffled_histories(0..2_000);
+}
+
+#[test]
+fn other_names_and_another_time_change_no_verdict() {
+    renamed_histories(0..2_000);
+}
+
+#[test]
+fn two_runs_in_one_are_judged_as_each_by_itself() {
+    joined_histories(0..1_000);
 }
 
 #[test]

@@ -189,6 +189,55 @@ fn changed(rng: &mut Rng, op: Op) -> Op {
     }
 }
 
+fn other_writer(value: Value, by: u32) -> Value {
+    if value.is_ordinary() { Value::new(WriterId(value.writer().0 + by), value.sequence()) } else { value }
+}
+
+fn moved(op: Op, (process, log, later): (u32, u32, u64)) -> Op {
+    let returned = if op.returned == Nanos::NEVER { Nanos::NEVER } else { Nanos(op.returned.0 + later) };
+    let process = ProcessId(op.process().0 + process);
+    let fresh = Op::invoke(op.kind(), process, LogId(log), Nanos(op.invoked.0 + later)).with_detail(op.detail);
+    fresh.complete(op.outcome(), returned, op.offset)
+}
+
+/// Writers, logs and times become others, in the same order among themselves; the two logs change places.
+pub fn rename(history: &mut History, replicas: &mut [ReplicaLog]) {
+    for op in &mut history.ops {
+        *op = moved(*op, (0, 1 - op.log.0, 1_000_000));
+        if op.kind() == Kind::Append {
+            *op = op.with_detail(other_writer(op.value(), 7).0);
+        }
+    }
+    history.records.iter_mut().for_each(|r| r.value = other_writer(r.value, 7));
+    for replica in replicas {
+        replica.log = LogId(1 - replica.log.0);
+        replica.records.iter_mut().for_each(|r| r.value = other_writer(r.value, 7));
+    }
+}
+
+/// Adds another run: its processes, writers and logs are others.
+pub fn join(one: &mut History, disks: &mut Vec<ReplicaLog>, (other, others): (&History, &[ReplicaLog])) {
+    let (processes, records) = (one.names.processes.len() as u32, one.records.len());
+    one.names.processes.extend(other.names.processes.iter().cloned());
+    one.names.logs.extend(other.names.logs.iter().cloned());
+    for op in &other.ops {
+        let mut added = moved(*op, (processes, op.log.0 + 2, 0));
+        if op.kind() == Kind::Append {
+            added = added.with_detail(other_writer(op.value(), 100).0);
+        } else if op.kind().reads_records() {
+            added = added.with_records(op.records().start + records, op.records().len());
+        }
+        one.ops.push(added);
+    }
+    let renamed = |r: &Record| Record { value: other_writer(r.value, 100), ..*r };
+    one.records.extend(other.records.iter().map(renamed));
+    disks.extend(others.iter().cloned().map(|mut replica| {
+        replica.log.0 += 2;
+        replica.records.iter_mut().for_each(|r| r.value = other_writer(r.value, 100));
+        replica
+    }));
+}
+
 /// Any order.
 pub fn shuffle<T>(rng: &mut Rng, items: &mut [T]) {
     for i in (1..items.len()).rev() {
