@@ -127,6 +127,10 @@ impl Drop for Client {
     }
 }
 
+/// As a round trip: the broker takes requests and does not answer. Not `broker_down`, for the mock then binds its port
+/// anew and aborts the process if somebody else was given it meanwhile.
+const NEVER: Duration = Duration::from_secs(3600);
+
 fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Deadline::in_ms(PATIENCE_MS);
     loop {
@@ -241,7 +245,7 @@ fn a_wave_ends_by_itself() {
 #[test]
 fn a_wave_asked_to_stop_waits_no_longer_than_the_process_may() {
     let stage = Stage::new();
-    (1..=3).for_each(|n| stage.mock.broker_down(n).unwrap());
+    (1..=3).for_each(|n| stage.mock.broker_round_trip_time(n, NEVER).unwrap());
     let wave = Load::Wave { records: 50, wait_ms_max: 100 * PATIENCE_MS };
     let client = stage.start("p", vec![producer(wave, &[])]);
     client.wait_for_entries(50);
@@ -279,7 +283,7 @@ fn a_record_no_client_takes_has_failed_and_one_no_broker_answers_for_is_unknown(
     let tally = &Status::load(&client.status).unwrap().roles[0];
     assert_eq!((tally.fail, tally.unknown, tally.open), (30, 0, 0), "{tally:?}");
 
-    (1..=3).for_each(|n| stage.mock.broker_down(n).unwrap());
+    (1..=3).for_each(|n| stage.mock.broker_round_trip_time(n, NEVER).unwrap());
     let hasty = [("enable.idempotence", "false"), ("message.timeout.ms", "500"), ("socket.timeout.ms", "400")];
     let mut client = stage.start("down", vec![producer(wave, &hasty)]);
     assert!(client.wait().success());
@@ -314,7 +318,7 @@ fn a_consumer_reads_everything_from_the_beginning_in_order() {
 #[test]
 fn a_drain_that_cannot_reach_a_leader_says_so_within_its_time() {
     let stage = Stage::new();
-    (1..=3).for_each(|n| stage.mock.broker_down(n).unwrap());
+    (1..=3).for_each(|n| stage.mock.broker_round_trip_time(n, NEVER).unwrap());
     let journal = Journal::create(&stage.folder.path().join("d.sgj"), RUN).unwrap();
     let started = clock::now();
     let report = drain(&mut stage.cluster(), &stage.logs(), Deadline::in_ms(300), &journal, ProcessId(99)).unwrap();
