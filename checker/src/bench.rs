@@ -41,12 +41,7 @@ pub fn scan(history: &History) -> (usize, usize) {
     let (mut bounds, promises) = (Bounds::default(), Promises::strict());
     for op in &history.ops {
         let effect = effect(op, dense_end(op), &promises);
-        if effect.at_least > effect.at_most {
-            bounds.owned(effect.at_most, op.invoked, op.returned);
-        } else {
-            bounds.at_least(effect.at_least, op.returned);
-            bounds.at_most(effect.at_most, op.invoked);
-        }
+        bounds.take(effect, op.invoked, op.returned);
     }
     (bounds.contradictions().len(), bounds.bytes())
 }

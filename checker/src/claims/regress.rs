@@ -5,7 +5,8 @@ use crate::claims::{Case, Instance};
 use history::{Kind, Op};
 
 pub(super) fn went_back(case: &Case<'_>, kind: Kind, what: &str) -> Vec<Instance> {
-    let answers: Vec<&Op> = case.log.answers.iter().filter(|op| op.kind() == kind).collect();
+    let is_answer = |op: &&Op| op.kind() == kind && (op.offset.0 >= 0 || kind != Kind::EndOffset);
+    let answers: Vec<&Op> = case.log.answers.iter().filter(is_answer).collect();
     let mut asked = answers.clone();
     asked.sort_by_key(|op| op.invoked);
     let (mut returned, mut greatest, mut found) = (answers.into_iter().peekable(), None::<&Op>, Vec::new());

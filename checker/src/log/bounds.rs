@@ -9,6 +9,7 @@
 //! Deliberately absent: contents (`contents`), and which operations they were (`inquiry` fetches the pair). A batch is
 //! taken as records of one append: its atomicity is not used, which is sound.
 
+use crate::log::effect::Effect;
 use crate::log::sparse::Sparse;
 use history::Nanos;
 
@@ -55,14 +56,19 @@ impl Bounds {
         }
     }
 
-    /// Both of a record appended at `offset`, in one look-up.
+    /// What an operation says, which nearly always concerns one offset.
     #[inline]
-    pub fn owned(&mut self, offset: i64, invoked: Nanos, returned: Nanos) {
-        if (0..i64::MAX).contains(&offset) {
-            self.proven = self.proven.max(offset + 1);
-            let cell = self.cells.entry(offset as u64);
-            cell[LATEST] = cell[LATEST].max(invoked.0);
-            cell[EARLIEST] = cell[EARLIEST].max(!returned.0);
+    pub fn take(&mut self, effect: Effect, invoked: Nanos, returned: Nanos) {
+        let Effect { at_least, at_most } = effect;
+        let (least, most) = (at_least > 0, at_most != Effect::ANY);
+        if least & most & (at_most != at_least - 1) {
+            self.at_least(at_least, returned);
+            self.at_most(at_most, invoked);
+        } else if least | most {
+            self.proven = self.proven.max(at_least);
+            let cell = self.cells.entry(if least { at_least - 1 } else { at_most } as u64);
+            cell[LATEST] = cell[LATEST].max(if most { invoked.0 } else { 0 });
+            cell[EARLIEST] = cell[EARLIEST].max(if least { !returned.0 } else { 0 });
         }
     }
 
@@ -74,7 +80,7 @@ impl Bounds {
     /// Every length that is admitted too late, rising, each with the earliest proof against it.
     pub fn contradictions(&self) -> Vec<Stale> {
         let (mut found, mut earliest, mut low) = (Vec::new(), 0, 0);
-        self.cells.falling().for_each(|(position, cell)| {
+        self.cells.each_falling(|position, cell| {
             if cell[EARLIEST] > earliest {
                 (earliest, low) = (cell[EARLIEST], position as i64);
             }

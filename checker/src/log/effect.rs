@@ -15,18 +15,6 @@ pub struct Effect {
 impl Effect {
     /// Any length may have existed.
     pub const ANY: i64 = i64::MAX;
-    /// Nothing is told.
-    pub const NONE: Effect = Effect { at_least: 0, at_most: Effect::ANY };
-
-    #[inline]
-    fn proves(at_least: i64) -> Effect {
-        Effect { at_least, at_most: Effect::ANY }
-    }
-}
-
-#[inline]
-fn bound(bind: Bind, length: i64, free: i64) -> i64 {
-    if bind == Bind::Binds && length >= 0 { length } else { free }
 }
 
 /// One past the last of `records`, 0 if there is none.
@@ -39,20 +27,19 @@ pub fn read_end(records: &[Record]) -> i64 {
 /// not told has none that is known here.
 #[inline]
 pub fn effect(op: &Op, read_end: i64, promises: &Promises) -> Effect {
-    let (kind, told) = (op.kind(), op.offset.0);
-    if read_end > 0 {
-        return Effect::proves(read_end);
-    }
-    if op.outcome() != Outcome::Ok {
-        return Effect::NONE;
-    }
-    match kind {
-        Kind::Append if told >= 0 => {
-            Effect { at_least: bound(promises.acks, told.saturating_add(1), 0), at_most: told }
-        }
-        Kind::Fetch => Effect { at_least: 0, at_most: bound(promises.empty_fetches, told, Effect::ANY) },
-        Kind::EndOffset => Effect { at_least: told, at_most: bound(promises.end_offsets, told, Effect::ANY) },
-        Kind::StableEnd | Kind::LogStart => Effect::proves(told),
-        _ => Effect::NONE,
-    }
+    let (at_least, at_most) = match (op.outcome() == Outcome::Ok, op.kind(), op.offset.0) {
+        _ if read_end > 0 => (read_end, Effect::ANY),
+        (false, ..) => (0, Effect::ANY),
+        (_, Kind::Append, told) if told >= 0 => (bound(promises.acks, told.saturating_add(1), 0), told),
+        (_, Kind::Fetch, told) => (0, bound(promises.empty_fetches, told, Effect::ANY)),
+        (_, Kind::EndOffset, told) => (told, bound(promises.end_offsets, told, Effect::ANY)),
+        (_, Kind::StableEnd | Kind::LogStart, told) => (told, Effect::ANY),
+        _ => (0, Effect::ANY),
+    };
+    Effect { at_least, at_most }
+}
+
+#[inline]
+fn bound(bind: Bind, length: i64, free: i64) -> i64 {
+    if bind == Bind::Binds && length >= 0 { length } else { free }
 }

@@ -25,6 +25,8 @@ pub struct Sums {
     pub undecided: u64,
     /// Unknown appends that a read found.
     pub unknown_seen: u64,
+    /// End offsets told.
+    pub ends: u64,
     /// Answers of the counter asked most often.
     pub answers: u64,
 }

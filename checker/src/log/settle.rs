@@ -110,12 +110,16 @@ fn disputes(contents: &Contents, leads: &mut Leads) {
     leads.disputed.dedup();
 }
 
+/// A readable end that went back contradicts the end told before, so there is a contradiction to ask after.
 fn counters(answers: Option<Box<[Answers; COUNTERS.len()]>>, promises: &Promises, leads: &mut Leads) {
+    leads.sums.answers = leads.sums.ends;
+    if promises.end_offsets == Bind::Binds && !leads.stale.is_empty() {
+        leads.counters.push(Kind::EndOffset);
+    }
     let Some(answers) = answers else { return };
-    leads.sums.answers = answers.iter().map(Answers::taken).max().unwrap_or(0);
-    let bound = |kind: Kind| kind != Kind::EndOffset || promises.end_offsets == Bind::Binds;
-    let back = COUNTERS.into_iter().zip(*answers).filter(|(kind, _)| bound(*kind));
-    leads.counters = back.filter(|(_, answers)| answers.clone().went_back()).map(|(kind, _)| kind).collect();
+    leads.sums.answers = answers.iter().map(Answers::taken).chain([leads.sums.ends]).max().unwrap_or(0);
+    let back = COUNTERS.into_iter().zip(*answers).filter(|(_, answers)| answers.clone().went_back());
+    leads.counters.extend(back.map(|(kind, _)| kind));
 }
 
 /// The scan of the contents by rising offset.

@@ -2,7 +2,7 @@
 //!
 //! Deliberately absent: what follows from it (`settle`).
 
-use crate::contract::{Bind, Promises};
+use crate::contract::Promises;
 use crate::log::bounds::Bounds;
 use crate::log::contents::{Contents, by};
 use crate::log::coverage::Drain;
@@ -61,10 +61,7 @@ impl Sieve {
         }
         self.sums.acked += 1;
         self.contents.claim(offset, op.value(), by::ACK);
-        match promises.acks {
-            Bind::Binds => self.bounds.owned(offset, op.invoked, op.returned),
-            Bind::Free => self.bounds.at_most(offset, op.invoked),
-        }
+        self.bounds.take(effect(op, 0, promises), op.invoked, op.returned);
     }
 
     #[cold]
@@ -87,9 +84,7 @@ impl Sieve {
 
     #[inline]
     fn bound(&mut self, op: &Op, records: &[Record], promises: &Promises) {
-        let effect = effect(op, read_end(records), promises);
-        self.bounds.at_least(effect.at_least, op.returned);
-        self.bounds.at_most(effect.at_most, op.invoked);
+        self.bounds.take(effect(op, read_end(records), promises), op.invoked, op.returned);
     }
 
     #[inline]
@@ -116,6 +111,7 @@ impl Sieve {
             self.drain.add(op, &[]);
         }
         self.bound(op, &[], promises);
+        self.sums.ends += u64::from(op.kind() == Kind::EndOffset);
         if let Some(i) = COUNTERS.iter().position(|k| *k == op.kind()) {
             self.answers.get_or_insert_default()[i].push(op.offset.0, op.invoked, op.returned);
         }
@@ -126,6 +122,7 @@ impl Sieve {
         self.sums.acked += other.sums.acked;
         self.sums.acked_untold += other.sums.acked_untold;
         self.sums.records_read += other.sums.records_read;
+        self.sums.ends += other.sums.ends;
         self.bounds.merge(&other.bounds);
         self.contents.merge(other.contents);
         self.open.merge(other.open);

@@ -1,8 +1,8 @@
 //! A table from 64-bit positions to small cells, dense where positions are neighbours, sparse where they are strewn.
 //!
-//! Positions are grouped in chunks of [`CHUNK`]; a chunk is a short sorted list until it holds [`FEW_MAX`] cells and an
-//! array from then on. **Invariant:** memory is at most `CHUNK / FEW_MAX` cells for each cell touched, wherever it lies,
-//! so that an offset near 2^63 costs no more than one near 0.
+//! Positions are grouped in chunks of [`CHUNK`]; a chunk is a short sorted list until it holds [`FEW_MAX`] cells and a
+//! stretch of one big array from then on. **Invariant:** memory is at most `CHUNK / FEW_MAX` cells for each cell touched,
+//! wherever it lies, so that an offset near 2^63 costs no more than one near 0.
 
 use crate::log::listed::Listed;
 
@@ -10,116 +10,107 @@ use crate::log::listed::Listed;
 pub const CHUNK: usize = 1024;
 /// Cells that a chunk holds as a list.
 const FEW_MAX: usize = 64;
-/// Chunks remembered since they were last used, by the low bits of their keys.
+/// Dense chunks remembered since they were last used, by the low bits of their keys.
 const RECENT: usize = 4;
 
 #[derive(Clone, Debug)]
 enum Chunk<T> {
+    /// Cells by rising place in the chunk.
     Few(Vec<(u16, T)>),
-    Full(Box<[T]>),
+    /// Where it begins in the big array.
+    Dense(usize),
 }
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Sparse<T> {
     chunks: Listed<u64, Chunk<T>>,
+    dense: Vec<T>,
     recent: [(u64, usize); RECENT],
 }
 
 impl<T> Default for Sparse<T> {
     fn default() -> Self {
-        Sparse { chunks: Listed::default(), recent: [(u64::MAX, 0); RECENT] }
+        Sparse { chunks: Listed::default(), dense: Vec::new(), recent: [(u64::MAX, 0); RECENT] }
     }
 }
 
+#[inline]
 fn split(position: u64) -> (u64, usize) {
     (position / CHUNK as u64, (position % CHUNK as u64) as usize)
 }
 
-impl<T: Copy + Default> Chunk<T> {
-    #[inline]
-    fn entry(&mut self, at: usize) -> &mut T {
-        match self {
-            Chunk::Full(cells) => &mut cells[at],
-            Chunk::Few(_) => self.entry_of_few(at),
+impl<T: Copy + Default> Sparse<T> {
+    /// The cell at `position`, made if it is not there.
+    #[inline(always)]
+    pub fn entry(&mut self, position: u64) -> &mut T {
+        let (key, at) = split(position);
+        let recent = self.recent[key as usize % RECENT];
+        if recent.0 == key {
+            return &mut self.dense[recent.1 + at];
         }
+        self.look_up(key, at)
     }
 
     #[inline(never)]
-    fn entry_of_few(&mut self, at: usize) -> &mut T {
-        if matches!(self, Chunk::Few(cells) if cells.len() >= FEW_MAX) {
-            self.fill();
+    fn look_up(&mut self, key: u64, at: usize) -> &mut T {
+        let place = self.chunks.place_or(key, || Chunk::Few(Vec::new()));
+        if let Chunk::Few(cells) = self.chunks.at(place) {
+            let found = cells.binary_search_by_key(&(at as u16), |c| c.0);
+            if found.is_ok() || cells.len() < FEW_MAX {
+                return self.few(place, at, found);
+            }
         }
-        match self {
-            Chunk::Full(cells) => &mut cells[at],
+        let base = self.spread(place);
+        self.recent[key as usize % RECENT] = (key, base);
+        &mut self.dense[base + at]
+    }
+
+    fn few(&mut self, place: usize, at: usize, found: Result<usize, usize>) -> &mut T {
+        match self.chunks.at(place) {
+            Chunk::Dense(base) => &mut self.dense[*base + at],
             Chunk::Few(cells) => {
-                let place = cells.binary_search_by_key(&(at as u16), |c| c.0).unwrap_or_else(|place| {
-                    cells.insert(place, (at as u16, T::default()));
-                    place
+                let within = found.unwrap_or_else(|within| {
+                    cells.insert(within, (at as u16, T::default()));
+                    within
                 });
-                &mut cells[place].1
+                &mut cells[within].1
             }
         }
     }
 
-    #[cold]
-    fn fill(&mut self) {
-        let Chunk::Few(few) = self else { return };
-        let mut cells = vec![T::default(); CHUNK].into_boxed_slice();
-        for &(at, cell) in few.iter() {
-            cells[usize::from(at)] = cell;
-        }
-        *self = Chunk::Full(cells);
+    /// Where the chunk begins in the big array, in which it is given a stretch if it has none.
+    fn spread(&mut self, place: usize) -> usize {
+        let few = match self.chunks.at(place) {
+            Chunk::Dense(base) => return *base,
+            Chunk::Few(cells) => std::mem::take(cells),
+        };
+        let base = self.dense.len();
+        *self.chunks.at(place) = Chunk::Dense(base);
+        self.dense.resize(base + CHUNK, T::default());
+        few.into_iter().for_each(|(at, cell)| self.dense[base + usize::from(at)] = cell);
+        base
     }
 
-    fn get(&self, at: usize) -> T {
-        match self {
-            Chunk::Full(cells) => cells[at],
-            Chunk::Few(cells) => {
-                cells.binary_search_by_key(&(at as u16), |c| c.0).map_or(T::default(), |place| cells[place].1)
-            }
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Chunk::Full(cells) => size_of_val::<[T]>(cells),
-            Chunk::Few(cells) => cells.capacity() * size_of::<(u16, T)>(),
-        }
-    }
-}
-
-impl<T: Copy + Default> Sparse<T> {
-    /// The cell at `position`, made if it is not there.
-    #[inline]
-    pub fn entry(&mut self, position: u64) -> &mut T {
-        let (key, at) = split(position);
-        let recent = &mut self.recent[key as usize % RECENT];
-        if recent.0 != key {
-            *recent = (key, self.chunks.place_or(key, || Chunk::Few(Vec::new())));
-        }
-        let place = recent.1;
-        self.chunks.at(place).entry(at)
-    }
-
-    /// The cells from `position` to the end of its chunk, if that is dense.
+    /// The cells from `position` to the end of its chunk, if that is dense and was used a moment ago.
     #[inline]
     pub fn neighbours(&mut self, position: u64) -> Option<&mut [T]> {
         let (key, at) = split(position);
         let recent = self.recent[key as usize % RECENT];
-        if recent.0 != key {
-            return None;
-        }
-        match self.chunks.at(recent.1) {
-            Chunk::Full(cells) => Some(&mut cells[at..]),
-            Chunk::Few(_) => None,
-        }
+        (recent.0 == key).then(|| &mut self.dense[recent.1 + at..recent.1 + CHUNK])
     }
 
     /// The cell at `position`, or the default one.
     pub fn get(&self, position: u64) -> T {
         let (key, at) = split(position);
-        self.chunks.place(key).map_or(T::default(), |place| self.chunks.entries()[place].1.get(at))
+        match self.chunks.place(key).map(|place| &self.chunks.entries()[place].1) {
+            None => T::default(),
+            Some(Chunk::Dense(base)) => self.dense[base + at],
+            Some(Chunk::Few(cells)) => {
+                let found = cells.binary_search_by_key(&(at as u16), |c| c.0);
+                found.map_or(T::default(), |within| cells[within].1)
+            }
+        }
     }
 
     /// Chunks by rising key, as positions in the table's own order.
@@ -133,7 +124,9 @@ impl<T: Copy + Default> Sparse<T> {
         let (key, chunk) = &self.chunks.entries()[chunk];
         let base = key * CHUNK as u64;
         match chunk {
-            Chunk::Full(cells) => Cells { base, few: [].iter(), full: cells.iter().enumerate() },
+            Chunk::Dense(from) => {
+                Cells { base, few: [].iter(), full: self.dense[*from..from + CHUNK].iter().enumerate() }
+            }
             Chunk::Few(cells) => Cells { base, few: cells.iter(), full: [].iter().enumerate() },
         }
     }
@@ -143,9 +136,13 @@ impl<T: Copy + Default> Sparse<T> {
         self.order().into_iter().flat_map(|chunk| self.cells(chunk))
     }
 
-    /// The same by falling position.
-    pub fn falling(&self) -> impl Iterator<Item = (u64, T)> + '_ {
-        self.order().into_iter().rev().flat_map(|chunk| self.cells(chunk).rev())
+    /// Visits the same cells by falling position.
+    pub fn each_falling(&self, mut visit: impl FnMut(u64, T)) {
+        for chunk in self.order().into_iter().rev() {
+            let Cells { base, few, full } = self.cells(chunk);
+            full.rev().for_each(|(at, cell)| visit(base + at as u64, *cell));
+            few.rev().for_each(|(at, cell)| visit(base + u64::from(*at), *cell));
+        }
     }
 
     /// The same by rising position from `from` on.
@@ -164,7 +161,11 @@ impl<T: Copy + Default> Sparse<T> {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.chunks.bytes() + self.chunks.entries().iter().map(|c| c.1.bytes()).sum::<usize>()
+        let few = self.chunks.entries().iter().map(|c| match &c.1 {
+            Chunk::Few(cells) => cells.capacity() * size_of::<(u16, T)>(),
+            Chunk::Dense(_) => 0,
+        });
+        self.chunks.bytes() + few.sum::<usize>() + size_of_val(self.dense.as_slice())
     }
 }
 
@@ -185,15 +186,12 @@ impl<T: Copy> Iterator for Cells<'_, T> {
         }
         self.few.next().map(|(at, cell)| (self.base + u64::from(*at), *cell))
     }
-}
 
-impl<T: Copy> DoubleEndedIterator for Cells<'_, T> {
     #[inline]
-    fn next_back(&mut self) -> Option<(u64, T)> {
-        if let Some((at, cell)) = self.full.next_back() {
-            return Some((self.base + at as u64, *cell));
-        }
-        self.few.next_back().map(|(at, cell)| (self.base + u64::from(*at), *cell))
+    fn fold<B, F: FnMut(B, (u64, T)) -> B>(self, start: B, mut visit: F) -> B {
+        let Cells { base, few, full } = self;
+        let so_far = full.fold(start, |so_far, (at, cell)| visit(so_far, (base + at as u64, *cell)));
+        few.fold(so_far, |so_far, (at, cell)| visit(so_far, (base + u64::from(*at), *cell)))
     }
 }
 
@@ -215,7 +213,9 @@ mod tests {
         let kept = |cells: Vec<(u64, u64)>| cells.into_iter().filter(|c| c.1 != 0).collect::<Vec<_>>();
         let want: Vec<_> = map.clone().into_iter().collect();
         assert_eq!(kept(table.rising().collect()), want);
-        assert_eq!(kept(table.falling().collect()), want.iter().rev().copied().collect::<Vec<_>>());
+        let mut falling = Vec::new();
+        table.each_falling(|position, cell| falling.push((position, cell)));
+        assert_eq!(kept(falling), want.iter().rev().copied().collect::<Vec<_>>());
         let from = want[want.len() / 2].0;
         assert_eq!(kept(table.rising_from(from).collect()), want[want.len() / 2..].to_vec());
         assert!(map.iter().all(|(&p, &i)| table.get(p) == i));

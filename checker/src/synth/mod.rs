@@ -23,11 +23,11 @@ pub struct Shape {
     pub ops: usize,
     /// Logs.
     pub logs: u32,
-    /// Processes under load: about half append, the others read and ask.
+    /// Processes under load: half append, one a log consumes, the others look at the ends of logs.
     pub clients: u32,
     /// Of a thousand appends, how many get no reply; half of these happened.
     pub unknown_per_mille: u32,
-    /// Most records of a read under load.
+    /// Most records of a fetch under load; a consumer's read may have [`POLL_FACTOR`] times as many.
     pub records_max: u32,
     /// Replicas of each log whose disks are given.
     pub replicas: u32,
@@ -54,6 +54,8 @@ pub struct Synthetic {
     pub replicas: Vec<ReplicaLog>,
 }
 
+/// How many times as much as a fetch a consumer takes, so that it keeps up.
+pub const POLL_FACTOR: u64 = 8;
 /// Records of one read of the drain.
 const DRAIN_RECORDS: usize = 500;
 /// Longest delay between invocation, effect and reply, ns.
@@ -106,7 +108,7 @@ impl Cluster {
         for n in 0..self.shape.clients {
             let (name, role, writer) = match n % 4 {
                 0 | 2 => (format!("producer-{n}"), Role::Producer, Some(WriterId(n))),
-                1 => (format!("consumer-{n}"), Role::Consumer, None),
+                1 if n / 4 < self.shape.logs => (format!("consumer-{n}"), Role::Consumer, None),
                 _ => (format!("sampler-{n}"), Role::Sampler, None),
             };
             let process = self.process(name, role, writer);
@@ -162,10 +164,11 @@ impl Cluster {
     }
 
     fn ask(&mut self, client: &mut Client, returned: u64) {
-        let consumer = client.process.0 % 4 == 1;
+        let consumer = self.history.names.role(client.process) == Role::Consumer;
         let held = &self.logs[client.log.0 as usize];
         let op = |kind| Op::invoke(kind, client.process, client.log, Nanos(client.invoked));
-        let count = 1 + self.rng.below(u64::from(self.shape.records_max)) as usize;
+        let most = u64::from(self.shape.records_max) * if consumer { POLL_FACTOR } else { 1 };
+        let count = 1 + self.rng.below(most) as usize;
         if consumer {
             let (from, to) = (client.position, held.len().min(client.position + count));
             client.position = to;

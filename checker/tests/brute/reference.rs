@@ -359,7 +359,7 @@ impl<'a> Log<'a> {
             (Kind::Epoch, K::EpochWentBack),
         ];
         for (kind, back) in kinds {
-            for after in self.ok(kind) {
+            for after in self.ok(kind).filter(|op| op.offset.0 >= 0 || kind != Kind::EndOffset) {
                 if self.ok(kind).any(|before| before.returned < after.invoked && before.offset > after.offset) {
                     found.insert((back, self.id, after.offset.0));
                 }
