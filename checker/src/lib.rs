@@ -6,6 +6,10 @@
 //! allocation beyond a small multiple of the input, whatever the input says. A claim without the data to judge it is
 //! never held.
 //!
+//! The map: `log/` judges one log in two passes, `shards` runs the first over all of them, `claims/` has an anomaly a file,
+//! `group` makes findings anomalies, `judge` the verdict; `txn/`, `groups/` and `beyond` judge what no single log can be
+//! asked for; `zones/` and `search/` judge registers and any other model; `notation` and `synth/` make histories.
+//!
 //! Deliberately absent: where histories come from (the crate `results`) and how findings are shown.
 
 pub mod anomaly;
