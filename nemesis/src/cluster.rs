@@ -6,6 +6,8 @@
 //!
 //! Deliberately absent: any word about how a node is reached, started or signalled.
 
+use crate::disk::{Damage, DiskCounts, DiskFault, Wreck};
+use crate::skew::{ClockReading, Skew};
 use history::{LeaderEpoch, LogId, Nanos, NodeId};
 use serde::{Deserialize, Serialize};
 
@@ -135,4 +137,34 @@ pub trait Cluster {
 
     /// The state letter of `/proc/PID/stat` (`T` stopped); `None` if there is no process.
     fn process_state(&self, node: NodeId) -> Option<char>;
+
+    /// Ends every fault of the node's disk and clock; what is lost stays lost. May be called at any time.
+    fn mend(&mut self, _node: NodeId) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// The node's disk goes wrong in this way from now on. That the node ends because of it is no surprise.
+    fn break_disk(&mut self, _node: NodeId, _fault: DiskFault) -> Result<(), Refusal> {
+        Err(Refusal("there is no hold on the disks of this cluster".into()))
+    }
+
+    /// Harms the disk of a node that is down, choosing by `seed` where there is a choice.
+    fn wreck_disk(&mut self, _node: NodeId, _wreck: Wreck, _seed: u64) -> Result<Damage, Refusal> {
+        Err(Refusal("there is no hold on the disks of this cluster".into()))
+    }
+
+    /// What the node's disk has counted so far, over all lives of the node.
+    fn disk_counts(&mut self, _node: NodeId) -> Result<DiskCounts, Refusal> {
+        Err(Refusal("the disks of this cluster count nothing".into()))
+    }
+
+    /// The node's wall clock goes wrong in this way from now on.
+    fn skew_clock(&mut self, _node: NodeId, _skew: Skew) -> Result<(), Refusal> {
+        Err(Refusal("there is no hold on the clocks of this cluster".into()))
+    }
+
+    /// What the node's process was told of the time since the last change of its clock.
+    fn clock_reading(&mut self, _node: NodeId) -> Result<ClockReading, Refusal> {
+        Err(Refusal("there is no hold on the clocks of this cluster".into()))
+    }
 }

@@ -40,6 +40,21 @@ pub enum Family {
     Pause,
 }
 
+/// What a hold on the cluster a fault needs beyond signals to its processes; a machine may lack it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Need {
+    /// Nothing more.
+    Signals,
+    /// Answers of the disk can be changed.
+    Disk,
+    /// Un-synced data can be made to vanish.
+    PowerLoss,
+    /// The files of a stopped node can be changed.
+    Files,
+    /// The wall clock of a process can be changed.
+    Clock,
+}
+
 /// The cluster's own clocks, as configured, and the patience of the runner. All in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Timing {
@@ -151,6 +166,14 @@ pub trait Fault: Sync {
     fn evidence(&self) -> &'static str;
     /// What kind of harm it does.
     fn family(&self) -> Family;
+    /// What it needs beyond signals.
+    fn need(&self) -> Need {
+        Need::Signals
+    }
+    /// Whether a correct cluster of durable settings loses nothing by it; only then `all` means it too.
+    fn is_survivable(&self) -> bool {
+        true
+    }
     /// The useful lengths of the harm, milliseconds.
     fn hold_ms(&self, timing: &Timing) -> RangeInclusive<u64>;
     /// From injection to the begin of recovery as usually seen, milliseconds.

@@ -1,4 +1,4 @@
-//! Undoes everything: afterwards every node runs.
+//! Undoes everything: afterwards every disk and clock is mended and every node runs.
 
 use crate::cluster::{Cluster, NodeState, Refusal};
 use history::NodeId;
@@ -8,11 +8,16 @@ use history::NodeId;
 #[error("{}", .0.iter().map(|(node, why)| format!("node {}: {why}", node.0)).collect::<Vec<_>>().join("; "))]
 pub struct Unhealed(pub Vec<(NodeId, Refusal)>);
 
-/// Continues what is paused, then starts what is down: one pass, so that it can be called again until it succeeds, on an
+/// Mends disks and clocks, continues what is paused, then starts what is down: one pass, so that it can be called again until it succeeds, on an
 /// interrupt or after an error, any number of times. Stopped followers come first: they may have to vote.
 pub fn heal_all(cluster: &mut dyn Cluster) -> Result<(), Unhealed> {
     let nodes = cluster.nodes();
     let mut refusals = Vec::new();
+    for &node in &nodes {
+        if let Err(refusal) = cluster.mend(node) {
+            refusals.push((node, refusal));
+        }
+    }
     for &node in &nodes {
         if let NodeState::Paused(_) = cluster.state(node)
             && let Err(refusal) = cluster.resume(node)

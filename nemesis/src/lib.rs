@@ -11,6 +11,7 @@
 mod act;
 pub mod cluster;
 pub mod coverage;
+pub mod disk;
 pub mod episode;
 pub mod exposure;
 pub mod fault;
@@ -22,12 +23,13 @@ pub mod runner;
 pub mod scene;
 #[cfg(test)]
 mod sim;
+pub mod skew;
 
 pub use cluster::Cluster;
 pub use coverage::{Coverage, Floors, MissedFloor};
 pub use episode::Episode;
 pub use exposure::{RiskWindow, exposure};
-pub use fault::{FaultKind, Timing, UnknownFault};
+pub use fault::{FaultKind, Need, Timing, UnknownFault};
 pub use heal::{Unhealed, heal_all};
 pub use mix::{Mix, MixError};
 pub use plan::{Plan, PlanError};

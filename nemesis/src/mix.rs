@@ -39,7 +39,8 @@ pub enum MixError {
 impl Default for Mix {
     /// Every fault that a correct cluster of any size survives, equally often.
     fn default() -> Mix {
-        Mix(FaultKind::ALL.into_iter().map(|kind| (kind, 1)).collect())
+        let survivable = FaultKind::ALL.into_iter().filter(|kind| kind.definition().is_survivable());
+        Mix(survivable.map(|kind| (kind, 1)).collect())
     }
 }
 

@@ -7,6 +7,7 @@ use crate::commands::Failure;
 use crate::guard::{Signal, Spawned};
 use crate::scenario::Scenario;
 use crate::settings::Owner;
+use crate::systems::Launch;
 use crate::wait;
 use history::{ProcessId, WriterId};
 use results::{Exit, Manifest, RunFolder};
@@ -58,7 +59,7 @@ impl Clients {
             spec.save(&file).map_err(Failure::internal)?;
             let argv =
                 [program.to_string_lossy().into(), "client".into(), "--spec".into(), file.to_string_lossy().into()];
-            let life = processes.spawn(&argv, &output).map_err(Failure::internal)?;
+            let life = processes.spawn(&argv, &Launch::default(), &output).map_err(Failure::internal)?;
             clients.push(Client { spec, life, output });
         }
         let producers = clients.iter().filter(|c| c.spec.roles.iter().any(|r| matches!(r, RoleSpec::Producer(_))));

@@ -113,7 +113,7 @@ impl Nodes {
         if !matches!(entry.state, State::Down) {
             return Err(Refusal(format!("node {} is already running", node.0)));
         }
-        let life = processes.spawn(&entry.plan.argv, &entry.plan.stdout).map_err(refusal)?;
+        let life = processes.spawn(&entry.plan.argv, &entry.plan.launch, &entry.plan.stdout).map_err(refusal)?;
         entry.state = State::Running(life);
         Ok(life_of(life))
     }

@@ -3,6 +3,7 @@
 //! **Invariant:** an end is told once by the guard and kept here for good; nobody else reads its events.
 
 use crate::guard::{ChildId, ChildSpec, Event, Exited, Grouping, Guard, GuardError, Signal, Spawned};
+use crate::systems::Launch;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,12 +24,12 @@ impl Processes {
     }
 
     /// Starts a process whose output, errors included, is appended to `output`.
-    pub fn spawn(&mut self, argv: &[String], output: &Path) -> Result<Spawned, GuardError> {
-        let (program, args) = argv.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
+    pub fn spawn(&mut self, argv: &[String], launch: &Launch, output: &Path) -> Result<Spawned, GuardError> {
+        let mut words = launch.through.iter().chain(argv).cloned();
         self.guard.spawn(ChildSpec {
-            program: PathBuf::from(program),
-            args: args.to_vec(),
-            env: BTreeMap::new(),
+            program: PathBuf::from(words.next().unwrap_or_default()),
+            args: words.collect(),
+            env: launch.env.clone(),
             cwd: None,
             stdout: output.to_owned(),
             stderr: output.to_owned(),

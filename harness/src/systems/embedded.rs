@@ -1,6 +1,6 @@
 //! The broker inside this program, re-executed as `stormglass broker --config FILE`.
 
-use super::{NodePlan, NodeRole, System};
+use super::{Launch, NodePlan, NodeRole, System};
 use crate::ports;
 use crate::scenario::{Scenario, TOPIC};
 use crate::settings::Owner;
@@ -75,7 +75,7 @@ fn lay_out_node(
     let program = std::env::current_exe()?;
     let argv = vec![text(&program), "broker".into(), "--config".into(), text(&config)];
     let stdout = folder.join("stdout.log");
-    Ok(NodePlan { id, role, argv, address, folder, data, stdout })
+    Ok(NodePlan { id, role, argv, launch: Launch::default(), address, folder, data, stdout })
 }
 
 fn properties_of(

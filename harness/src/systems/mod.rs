@@ -6,6 +6,7 @@ pub mod embedded;
 
 use crate::scenario::{Scenario, SystemChoice};
 use history::NodeId;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,15 @@ pub enum NodeRole {
     Controller,
 }
 
+/// How a process is started beyond its program and arguments.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Launch {
+    /// A program with its arguments that executes what follows them, e.g. one that prepares the process; none if empty.
+    pub through: Vec<String>,
+    /// Variables to set in its environment, or with `None` to remove.
+    pub env: BTreeMap<String, Option<String>>,
+}
+
 /// A node, ready to be started.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodePlan {
@@ -27,6 +37,8 @@ pub struct NodePlan {
     pub role: NodeRole,
     /// Program and arguments.
     pub argv: Vec<String>,
+    /// In which surroundings.
+    pub launch: Launch,
     /// Where it listens.
     pub address: SocketAddr,
     /// Its folder in the run folder.
