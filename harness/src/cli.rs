@@ -1,6 +1,7 @@
 //! The command line as typed. What it means is `scenario`; what it does is `commands`.
 
 use crate::settings::Override;
+use crate::systems::Capability;
 use crate::units;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use results::foreign::Format;
@@ -73,25 +74,34 @@ pub struct SystemArgs {
     /// Plant a bug in the embedded broker (see `stormglass list bugs`)
     #[arg(long, value_name = "BUG")]
     pub plant: Option<String>,
-    /// The system under test
+    /// The system under test: embedded, kafka=VERSION|DIR, tansu=BIN, cmd='PROGRAM … {id} {port} {dir} …'
     #[arg(long, default_value = "embedded", value_name = "SYSTEM")]
     pub broker: String,
-    /// Brokers
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
-    pub brokers: u16,
-    /// Dedicated controllers: 1 or 3
-    #[arg(long, default_value_t = 1, value_parser = controllers, value_name = "N")]
-    pub controllers: u16,
-    /// Replicas of each partition
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
-    pub rf: u16,
+    /// What a `cmd=` has, comma-separated: durable, replication, groups, transactions, log-folder, …
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = capability)]
+    pub has: Vec<Capability>,
+    /// Load a cluster that somebody else runs, and break nothing
+    #[arg(short = 'b', long, value_name = "HOST:PORT", value_delimiter = ',', conflicts_with_all = ["broker", "plant"])]
+    pub bootstrap_server: Vec<String>,
+    /// Repeat its cluster id: faults of our own clients are allowed
+    #[arg(long, value_name = "ID", requires = "bootstrap_server")]
+    pub i_own_this_cluster: Option<String>,
+    /// Brokers [default: 3, or what the system is made of]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub brokers: Option<u16>,
+    /// Dedicated controllers: 1 or 3; 0 where every broker is one too [default: 1, or what the system is made of]
+    #[arg(long, value_parser = controllers, value_name = "N")]
+    pub controllers: Option<u16>,
+    /// Replicas of each partition [default: 3, or what the system allows]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=9))]
+    pub rf: Option<u16>,
     /// Partitions of the topic
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub partitions: u16,
     /// Use this port and the ones after it, one a node [default: free ones below 32000]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub base_port: Option<u16>,
-    /// A setting: ROLE:NAME=VALUE with ROLE broker, topic, producer or consumer
+    /// A setting: ROLE:NAME=VALUE with ROLE broker, topic, producer, consumer or feature
     #[arg(short = 'X', value_name = "ROLE:NAME=VALUE")]
     pub set: Vec<Override>,
     /// Broker settings from a .properties file
@@ -150,7 +160,13 @@ pub struct RunArgs {
 }
 
 fn controllers(text: &str) -> Result<u16, String> {
-    text.parse().ok().filter(|n| matches!(n, 1 | 3)).ok_or_else(|| "a quorum has 1 or 3 controllers".into())
+    text.parse().ok().filter(|n| matches!(n, 0 | 1 | 3)).ok_or_else(|| "a quorum has 1 or 3 controllers".into())
+}
+
+fn capability(text: &str) -> Result<Capability, String> {
+    let found = Capability::ALL.into_iter().find(|c| c.name() == text);
+    let known = Capability::ALL.iter().map(|c| c.name());
+    found.ok_or_else(|| crate::suggest::unknown("capability", text, known, None))
 }
 
 /// Where and how to leave results.

@@ -6,6 +6,7 @@
 use crate::commands::Failure;
 use crate::run::{End, Wish, journals_in};
 use crate::scenario::Scenario;
+use crate::systems::Skip;
 use crate::terminal;
 use checker::{Finding, Judgement, Status, judge as judge_history};
 use history::{Kind, LogId, Nanos, Op, Outcome, Value};
@@ -16,7 +17,7 @@ use results::merge::{Problems, Recording};
 use results::phase::{Phases, Window};
 use results::replicas::Evidence as OnDisk;
 use results::summary::Summary;
-use results::verdict::{Circumstances, Coverage as Told, Disks, FaultTally, VerdictFile};
+use results::verdict::{Circumstances, Coverage as Told, Disks, FaultTally, Skipped, VerdictFile};
 use results::{Exit, FileError, Manifest, RunFolder, anomalies, arrow, json, merge};
 use std::collections::{BTreeMap, HashSet};
 
@@ -117,6 +118,7 @@ pub fn judge(folder: &RunFolder) -> Result<Judged, Failure> {
     let latency = Latency::measure(&files.recording, &phases);
     let circumstances = Circumstances {
         short_of: short_of(&files, &judgement, &coverage),
+        skipped: skipped(&files.scenario),
         coverage: tell(&coverage, &files.episodes),
         timing: latency.timing.clone(),
         disks: files.replicas.as_ref().map(|evidence| Disks::of(evidence, acked_on_disk(&files.recording, evidence))),
@@ -173,6 +175,11 @@ fn cover(files: &Files) -> Coverage {
 fn window(episode: &Episode) -> Option<Window> {
     let to = episode.recovered.or(episode.healed).unwrap_or(Nanos::NEVER);
     Some(Window { name: episode.fault.name().to_owned(), from: episode.injected?, to })
+}
+
+fn skipped(scenario: &Scenario) -> Vec<Skipped> {
+    let told = |skip: &Skip| Skipped { what: skip.what.clone(), because: skip.because.clone() };
+    scenario.skipped.iter().map(told).collect()
 }
 
 /// Why a run without a violation is not green; empty if it is.

@@ -20,11 +20,13 @@ pub enum Owner {
     Producer,
     /// Every consumer.
     Consumer,
+    /// The cluster's feature levels, chosen when it is formatted.
+    Feature,
 }
 
 impl Owner {
     /// All of them.
-    pub const ALL: [Owner; 4] = [Owner::Broker, Owner::Topic, Owner::Producer, Owner::Consumer];
+    pub const ALL: [Owner; 5] = [Owner::Broker, Owner::Topic, Owner::Producer, Owner::Consumer, Owner::Feature];
 
     /// As written before the colon of `-X`.
     pub fn name(self) -> &'static str {
@@ -33,6 +35,7 @@ impl Owner {
             Owner::Topic => "topic",
             Owner::Producer => "producer",
             Owner::Consumer => "consumer",
+            Owner::Feature => "feature",
         }
     }
 }

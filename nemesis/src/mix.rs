@@ -65,6 +65,11 @@ impl Mix {
         self.0.keys().copied()
     }
 
+    /// The faults of which `keep` says yes, with their weights.
+    pub fn retain(&self, mut keep: impl FnMut(FaultKind) -> bool) -> Mix {
+        Mix(self.0.iter().filter(|(kind, _)| keep(**kind)).map(|(kind, weight)| (*kind, *weight)).collect())
+    }
+
     /// Each fault as often as its weight.
     pub fn bag(&self) -> Vec<FaultKind> {
         self.0.iter().flat_map(|(kind, weight)| std::iter::repeat_n(*kind, *weight as usize)).collect()

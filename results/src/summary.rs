@@ -112,6 +112,9 @@ impl Summary<'_> {
         let shown = claims.iter().filter_map(claim_text).collect::<Vec<_>>();
         shown.iter().take(CLAIMS_MAX).for_each(|text| page.entry("", text));
         page.more(shown.len().saturating_sub(CLAIMS_MAX), "claim");
+        let skipped = &self.verdict.skipped;
+        skipped.iter().take(SHORT_OF_MAX).for_each(|s| page.entry("  skipped", &format!("{}: {}", s.what, s.because)));
+        page.more(skipped.len().saturating_sub(SHORT_OF_MAX), "skip");
         short_of.iter().take(SHORT_OF_MAX).for_each(|why| page.entry("  short of", why));
         page.more(short_of.len().saturating_sub(SHORT_OF_MAX), "reason");
     }

@@ -89,6 +89,15 @@ pub struct Coverage {
     pub faults: BTreeMap<String, FaultTally>,
 }
 
+/// Something that was asked for and not done.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Skipped {
+    /// A fault, a workload, a scenario.
+    pub what: String,
+    /// What the system lacks for it.
+    pub because: String,
+}
+
 /// What stood on the replicas' disks, in numbers.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Disks {
@@ -129,6 +138,9 @@ pub struct VerdictFile {
     pub began: String,
     /// Why the run is not green though nothing was violated: floors missed, claims not judged, surprises.
     pub short_of: Vec<String>,
+    /// What was asked for and the system cannot do.
+    #[serde(default)]
+    pub skipped: Vec<Skipped>,
     /// Claim by claim.
     pub claims: Vec<ClaimResult>,
     /// Anomalies in `anomalies.jsonl`.
@@ -148,6 +160,8 @@ pub struct VerdictFile {
 pub struct Circumstances {
     /// See [`VerdictFile::short_of`].
     pub short_of: Vec<String>,
+    /// See [`VerdictFile::skipped`].
+    pub skipped: Vec<Skipped>,
     /// See [`VerdictFile::coverage`].
     pub coverage: Coverage,
     /// See [`VerdictFile::timing`].
@@ -164,7 +178,7 @@ impl VerdictFile {
         circumstances: Circumstances,
         exits: impl IntoIterator<Item = Exit>,
     ) -> VerdictFile {
-        let Circumstances { short_of, coverage, timing, disks } = circumstances;
+        let Circumstances { short_of, skipped, coverage, timing, disks } = circumstances;
         let verdict = Verdict::of(judgement.verdict(), &short_of);
         VerdictFile {
             stormglass: FORMAT,
@@ -175,6 +189,7 @@ impl VerdictFile {
             seed: manifest.seed,
             began: manifest.began.wall.to_string(),
             short_of,
+            skipped,
             claims: judgement.claims.clone(),
             anomalies: judgement.anomalies.len() as u64,
             coverage,

@@ -61,5 +61,6 @@ fn scenario(name: &str, seed: u64) -> Scenario {
         settings,
         plant: None,
         floors: preset::FLOORS,
+        skipped: Vec::new(),
     }
 }

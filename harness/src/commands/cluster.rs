@@ -3,7 +3,7 @@
 use super::{Failure, run};
 use crate::cli::ClusterArgs;
 use crate::run::{Interrupt, Processes, bring_up};
-use crate::terminal;
+use crate::{systems, terminal};
 use results::Exit;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,13 +16,14 @@ pub fn cluster(args: &ClusterArgs) -> Result<Exit, Failure> {
     run::refuse(&scenario)?;
     let mut processes = Processes::start().map_err(Failure::internal)?;
     let interrupt = Interrupt::listen().map_err(Failure::internal)?;
+    systems::of(&scenario.system).prepare(&scenario, &mut processes)?;
     let temporary = tempfile::tempdir().map_err(Failure::internal)?;
     let folder: PathBuf = args.dir.clone().unwrap_or_else(|| temporary.path().to_owned());
     let mut cluster = bring_up(&scenario, &folder, &mut processes)?;
     terminal::say(&format!(
         "bootstrap.servers {}\ntopic             {} with {} partitions\nfolder            {}\nCtrl-C ends it.",
         cluster.nodes.bootstrap().join(","),
-        crate::scenario::TOPIC,
+        cluster.topic,
         scenario.cluster.partitions,
         folder.display(),
     ));

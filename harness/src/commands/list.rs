@@ -2,6 +2,7 @@
 
 use super::Failure;
 use crate::cli::{ListArgs, Listed};
+use crate::systems::choice::FORMS;
 use crate::{catalogue, terminal};
 use checker::Claim;
 use nemesis::FaultKind;
@@ -29,7 +30,7 @@ fn rows(what: Listed) -> Vec<(String, String)> {
         Listed::Workloads => Workload::ALL.iter().map(|(name, what)| ((*name).into(), (*what).into())).collect(),
         Listed::Claims => Claim::ALL.iter().map(|c| (c.name().to_owned(), claim(*c))).collect(),
         Listed::Bugs => broker::bugs::ALL.iter().map(|b| (b.name().to_owned(), bug(*b))).collect(),
-        Listed::Brokers => vec![("embedded".into(), "the broker inside this program".into())],
+        Listed::Brokers => FORMS.iter().map(|(form, what)| ((*form).into(), (*what).into())).collect(),
         Listed::Scenarios => catalogue::ALL.iter().map(|s| (s.id.to_owned(), s.what.to_owned())).collect(),
     }
 }

@@ -5,14 +5,14 @@ use crate::cli::{Keep, OutputArgs, RunArgs, SystemArgs};
 use crate::run::{self, Job};
 use crate::scenario::{ClusterShape, Faults, Keeping, Load, Scenario, SystemChoice, preset};
 use crate::settings::{Origin, Owner, Setting, Settings};
-use crate::{suggest, systems, terminal};
+use crate::systems::{self, System};
+use crate::{suggest, terminal};
 use nemesis::{FaultKind, Mix, MixError};
 use results::Exit;
 use std::path::Path;
 use workloads::properties::{self, Meaning, Side};
 
 const WORKLOADS: [&str; 1] = ["queue"];
-const SYSTEMS: [&str; 1] = ["embedded"];
 
 /// Runs once and prints the summary.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
@@ -53,34 +53,55 @@ pub fn random_seed() -> u64 {
 fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
     one_of("workload", &args.scenario, &WORKLOADS, "list workloads")?;
     let mix = mix(&args.faults).map_err(|e| Failure::usage(e.to_string()))?;
-    Ok(Scenario {
+    let mut scenario = Scenario {
         name: args.scenario.clone(),
         seed: args.seed.unwrap_or_else(random_seed),
         load: Load { time: args.time, rate_per_s: args.rate, record_bytes: args.record },
         faults: Faults::Drawn(mix),
         ..quiet(&args.system)?
-    })
+    };
+    scenario.skip_what_it_lacks(&systems::of(&scenario.system).capabilities());
+    Ok(scenario)
+}
+
+/// The system under test as typed.
+fn choice(args: &SystemArgs) -> Result<SystemChoice, Failure> {
+    if !args.bootstrap_server.is_empty() {
+        let (bootstrap, owned) = (args.bootstrap_server.clone(), args.i_own_this_cluster.clone());
+        return Ok(SystemChoice::Existing { bootstrap, owned });
+    }
+    match args.broker.parse().map_err(Failure::usage)? {
+        SystemChoice::Command { template, .. } => Ok(SystemChoice::Command { template, has: args.has.clone() }),
+        _ if !args.has.is_empty() => Err(Failure::usage("--has is for a system of --broker cmd=…")),
+        other => Ok(other),
+    }
+}
+
+fn shape(args: &SystemArgs, usual: ClusterShape) -> ClusterShape {
+    ClusterShape {
+        brokers: args.brokers.unwrap_or(usual.brokers),
+        controllers: args.controllers.unwrap_or(usual.controllers),
+        replication: args.rf.unwrap_or(usual.replication),
+        partitions: args.partitions,
+        base_port: args.base_port,
+    }
 }
 
 /// A cluster as its arguments ask for, without load and faults.
 pub fn quiet(args: &SystemArgs) -> Result<Scenario, Failure> {
-    one_of("system", &args.broker, &SYSTEMS, "list brokers")?;
+    let choice = choice(args)?;
+    let system = systems::of(&choice);
     Ok(Scenario {
         name: "cluster".into(),
         seed: 0,
-        system: SystemChoice::Embedded,
-        cluster: ClusterShape {
-            brokers: args.brokers,
-            controllers: args.controllers,
-            replication: args.rf,
-            partitions: args.partitions,
-            base_port: args.base_port,
-        },
+        cluster: shape(args, system.shape()),
+        settings: settings(args, &*system)?,
+        system: choice,
         load: preset::LOAD,
         faults: Faults::Drawn(Mix::none()),
-        settings: settings(args)?,
         plant: args.plant.clone(),
         floors: preset::FLOORS,
+        skipped: Vec::new(),
     })
 }
 
@@ -101,8 +122,11 @@ fn mix(text: &str) -> Result<Mix, MixError> {
     if items.is_empty() { Ok(Mix::none()) } else { items.join(",").parse() }
 }
 
-fn settings(args: &SystemArgs) -> Result<Settings, Failure> {
+fn settings(args: &SystemArgs, system: &dyn System) -> Result<Settings, Failure> {
     let mut settings = preset::durable();
+    for (name, value) in system.preset() {
+        settings.set(Owner::Broker, name, value, Origin::Preset);
+    }
     let files = [
         (Owner::Broker, &args.broker_config),
         (Owner::Topic, &args.topic_config),

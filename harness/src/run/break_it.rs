@@ -45,7 +45,8 @@ impl Field<'_> {
             runner.interrupt();
         }
         let Field { processes, cluster, clients } = self;
-        let mut live = Live { processes, nodes: &mut cluster.nodes, tally: &clients.tally };
+        let topic = cluster.topic.as_str();
+        let mut live = Live { processes, nodes: &mut cluster.nodes, tally: &clients.tally, topic };
         (runner.tick(&mut live), failure)
     }
 }

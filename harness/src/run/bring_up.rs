@@ -4,11 +4,11 @@ use super::nodes::Nodes;
 use super::processes::Processes;
 use crate::commands::Failure;
 use crate::guard::Ended;
-use crate::scenario::{ClusterShape, Scenario, TOPIC};
+use crate::scenario::Scenario;
 use crate::settings::Owner;
-use crate::systems::{self, NodePlan};
+use crate::systems::{self, NodePlan, NodeRole, System};
 use crate::{ports, wait};
-use history::{LogId, NodeId};
+use history::LogId;
 use results::Exit;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,7 +16,6 @@ use workloads::clock::Deadline;
 use workloads::spec::LogPlace;
 use workloads::wire::{self, NewTopic};
 
-const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 const ATTEMPT_MS_MAX: u64 = 500;
 const OUTPUT_LINES_MAX: usize = 12;
 const OUTPUT_BYTES_MAX: u64 = 16 << 10;
@@ -26,6 +25,8 @@ const OUTPUT_BYTES_MAX: u64 = 16 << 10;
 pub struct Cluster {
     /// Its nodes.
     pub nodes: Nodes,
+    /// The topic under load.
+    pub topic: String,
     /// Its logs.
     pub logs: Vec<LogPlace>,
     /// Replicas of each.
@@ -43,39 +44,44 @@ impl Cluster {
 
 /// Starts every node below `folder` and creates the topic. Exit 69 if one ends or none answers.
 pub fn bring_up(scenario: &Scenario, folder: &Path, processes: &mut Processes) -> Result<Cluster, Failure> {
-    let plans = lay_out(scenario, folder)?;
+    let system = systems::of(&scenario.system);
+    let plans = lay_out(scenario, &*system, folder)?;
     let began = Instant::now();
-    let ids: Vec<NodeId> = plans.iter().map(|p| p.id).collect();
     let mut nodes = Nodes::new(plans);
-    for id in ids {
+    for id in nodes.ours() {
         nodes.start(id, processes).map_err(|e| no_start(e.to_string()))?;
     }
-    let (logs, replication) = (logs_of(scenario.cluster), usize::from(scenario.cluster.replication));
-    let mut cluster = Cluster { nodes, logs, replication, took: Duration::ZERO };
-    await_topic(scenario, &mut cluster, processes)?;
+    let (logs, replication) = (logs_of(scenario), usize::from(scenario.cluster.replication));
+    let mut cluster = Cluster { nodes, topic: scenario.topic(), logs, replication, took: Duration::ZERO };
+    await_topic(scenario, &*system, &mut cluster, processes)?;
     cluster.took = began.elapsed();
     Ok(cluster)
 }
 
-fn lay_out(scenario: &Scenario, folder: &Path) -> Result<Vec<NodePlan>, Failure> {
-    let count = usize::from(scenario.cluster.brokers + scenario.cluster.controllers);
+fn lay_out(scenario: &Scenario, system: &dyn System, folder: &Path) -> Result<Vec<NodePlan>, Failure> {
+    let count = system.ports(scenario);
     let ports = match scenario.cluster.base_port {
         Some(base) => ports::from_base(base, count),
         None => ports::free(count, rand::random()),
     };
     let ports = ports.ok_or_else(|| no_start(format!("there are no {count} ports to use")))?;
-    systems::of(&scenario.system).lay_out(scenario, folder, &ports).map_err(|e| no_start(e.to_string()))
+    system.lay_out(scenario, folder, &ports).map_err(|e| no_start(e.to_string()))
 }
 
-fn logs_of(shape: ClusterShape) -> Vec<LogPlace> {
-    let partitions = 0..u32::from(shape.partitions);
-    partitions.map(|n| LogPlace { id: LogId(n), topic: TOPIC.into(), partition: n as i32 }).collect()
+fn logs_of(scenario: &Scenario) -> Vec<LogPlace> {
+    let partitions = 0..u32::from(scenario.cluster.partitions);
+    partitions.map(|n| LogPlace { id: LogId(n), topic: scenario.topic(), partition: n as i32 }).collect()
 }
 
-fn await_topic(scenario: &Scenario, cluster: &mut Cluster, processes: &mut Processes) -> Result<(), Failure> {
-    let shape = scenario.cluster;
+fn await_topic(
+    scenario: &Scenario,
+    system: &dyn System,
+    cluster: &mut Cluster,
+    processes: &mut Processes,
+) -> Result<(), Failure> {
+    let (shape, patience) = (scenario.cluster, system.patience());
     let topic = NewTopic {
-        name: TOPIC.into(),
+        name: scenario.topic(),
         partitions: i32::from(shape.partitions),
         replication: shape.replication as i16,
         configs: scenario.settings.values(Owner::Topic),
@@ -83,15 +89,19 @@ fn await_topic(scenario: &Scenario, cluster: &mut Cluster, processes: &mut Proce
     let mut wire = cluster.wire();
     let brokers = cluster.nodes.brokers().len();
     let mut reason = String::new();
-    let done = wait::until(ANSWER_DEADLINE, || {
+    let done = wait::until(patience, || {
         cluster.nodes.notice(processes);
         if let Some(failure) = ended_early(&cluster.nodes) {
             return Some(Err(failure));
         }
+        if let Some(waiting) = system.ready_line().and_then(|line| not_ready(&cluster.nodes, line)) {
+            reason = waiting;
+            return None;
+        }
         let tried = make_topic(&mut wire, &topic, brokers, usize::from(shape.replication));
         tried.map_err(|e| reason = e).ok().map(Ok)
     });
-    done.unwrap_or_else(|| Err(no_start(format!("the cluster did not answer within {ANSWER_DEADLINE:?}: {reason}"))))
+    done.unwrap_or_else(|| Err(no_start(format!("the cluster did not answer within {patience:?}: {reason}"))))
 }
 
 /// One attempt: all brokers are known, the topic exists, and every partition is led and whole.
@@ -105,6 +115,13 @@ fn make_topic(wire: &mut wire::Cluster, topic: &NewTopic, brokers: usize, in_syn
         wire.create_topic(topic, deadline).map_err(|e| e.to_string())?;
     }
     wire.wait_ready(&topic.name, topic.partitions as usize, in_sync, deadline).map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// A broker that has not printed the line yet, in words.
+fn not_ready(nodes: &Nodes, line: &str) -> Option<String> {
+    let brokers = nodes.plans().filter(|p| p.role == NodeRole::Broker);
+    let waiting = brokers.filter(|p| !std::fs::read_to_string(&p.stdout).is_ok_and(|text| text.contains(line)));
+    waiting.map(|p| format!("node {} has not said `{line}`", p.id.0)).next()
 }
 
 fn ended_early(nodes: &Nodes) -> Option<Failure> {

@@ -3,7 +3,6 @@
 use super::nodes::Nodes;
 use super::processes::Processes;
 use super::tally::Tally;
-use crate::scenario::TOPIC;
 use history::{LogId, Nanos, NodeId};
 use nemesis::cluster::{Appends, Cluster, Life, LogRoles, NodeState, Probe, Reaped, Refusal};
 use std::collections::BTreeMap;
@@ -21,6 +20,8 @@ pub struct Live<'a> {
     pub nodes: &'a mut Nodes,
     /// What clients have appended.
     pub tally: &'a Tally,
+    /// The topic under load.
+    pub topic: &'a str,
 }
 
 impl Live<'_> {
@@ -28,8 +29,8 @@ impl Live<'_> {
         let address = self.nodes.plan(node).map(|p| p.address.to_string()).unwrap_or_default();
         let deadline = Deadline::in_ms(ROLES_MS_MAX);
         let mut connection = Connection::open(&address, CLIENT, deadline)?;
-        let view = connection.metadata(Some(&[TOPIC]), deadline)?;
-        Ok(view.topics.into_iter().filter(|t| t.name == TOPIC).flat_map(|t| t.partitions).collect())
+        let view = connection.metadata(Some(&[self.topic]), deadline)?;
+        Ok(view.topics.into_iter().filter(|t| t.name == self.topic).flat_map(|t| t.partitions).collect())
     }
 }
 
@@ -39,7 +40,7 @@ impl Cluster for Live<'_> {
     }
 
     fn nodes(&self) -> Vec<NodeId> {
-        self.nodes.brokers()
+        self.nodes.ours_to_break()
     }
 
     fn state(&self, node: NodeId) -> NodeState {
@@ -64,7 +65,9 @@ impl Cluster for Live<'_> {
 
     /// Every running broker is asked; of several answers about a partition the one of the latest reign counts.
     fn roles(&mut self) -> Vec<LogRoles> {
-        let running = |node: &NodeId| matches!(self.nodes.state(*node), NodeState::Running(_));
+        let running = |node: &NodeId| {
+            matches!(self.nodes.state(*node), NodeState::Running(_)) || !self.nodes.ours().contains(node)
+        };
         let asked: Vec<NodeId> = self.nodes.brokers().into_iter().filter(running).collect();
         let mut latest: BTreeMap<i32, PartitionView> = BTreeMap::new();
         for view in asked.into_iter().filter_map(|node| self.partitions_seen_by(node).ok()).flatten() {

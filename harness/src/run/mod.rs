@@ -62,6 +62,7 @@ pub fn execute(job: &Job) -> Result<Judged, Failure> {
     let began = Instant::now();
     let mut processes = Processes::start().map_err(Failure::internal)?;
     let interrupt = Interrupt::listen().map_err(Failure::internal)?;
+    systems::of(&job.scenario.system).prepare(&job.scenario, &mut processes)?;
     let (folder, mut manifest) = open_folder(job)?;
     job.tell(&format!("seed {}   folder {}", manifest.seed, folder.path().display()));
     let end = go_through(job, &mut processes, &interrupt, &folder, &mut manifest);
@@ -97,13 +98,14 @@ fn go_through(
     folder: &RunFolder,
     manifest: &mut Manifest,
 ) -> Result<End, Failure> {
+    job.scenario.skipped.iter().for_each(|skip| job.tell(&format!("note: {skip}")));
     let mut cluster = bring_up(&job.scenario, &folder.brokers(), processes).map_err(|f| kept(folder, f))?;
     job.tell(&format!(
         "cluster of {} brokers answers after {:.2} s",
         cluster.nodes.brokers().len(),
         cluster.took.as_secs_f64()
     ));
-    effective::read_back(&cluster, folder)?;
+    effective::read_back(&job.scenario, &cluster, folder).map_err(|f| kept(folder, f))?;
     let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest, processes)?;
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
     manifest.names.epoch = clock::now();
@@ -139,6 +141,7 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
     let mut versions = BTreeMap::from([("stormglass".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
     versions.insert("librdkafka".into(), workloads::librdkafka_version());
     versions.insert(system.name().into(), system.version());
+    versions.extend(system.facts());
     let roles = crate::settings::Owner::ALL.into_iter();
     let properties = roles.map(|o| (o.name().to_owned(), Properties::from_iter(scenario.settings.values(o)))).collect();
     let nodes = (1..=i32::from(scenario.cluster.brokers)).map(NodeId).collect();

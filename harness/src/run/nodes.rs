@@ -6,7 +6,7 @@
 use super::processes::Processes;
 use crate::guard::proc::{self, Stat};
 use crate::guard::{Ended, GuardError, Signal, Spawned};
-use crate::systems::{NodePlan, NodeRole};
+use crate::systems::{NodePlan, NodeRole, Owned};
 use history::NodeId;
 use nemesis::cluster::{Exit, Life, NodeState, Reaped, Refusal};
 use std::collections::BTreeMap;
@@ -65,6 +65,16 @@ impl Nodes {
         self.plans().filter(|p| p.role == NodeRole::Broker).map(|p| p.id).collect()
     }
 
+    /// The nodes that are ours to start and end, by id.
+    pub fn ours(&self) -> Vec<NodeId> {
+        self.plans().filter(|p| p.owned == Owned::Ours).map(|p| p.id).collect()
+    }
+
+    /// The brokers that are ours to break.
+    pub fn ours_to_break(&self) -> Vec<NodeId> {
+        self.plans().filter(|p| p.owned == Owned::Ours && p.role == NodeRole::Broker).map(|p| p.id).collect()
+    }
+
     /// `host:port` of every broker.
     pub fn bootstrap(&self) -> Vec<String> {
         self.plans().filter(|p| p.role == NodeRole::Broker).map(|p| p.address.to_string()).collect()
@@ -110,6 +120,9 @@ impl Nodes {
     /// Starts a node that is down.
     pub fn start(&mut self, node: NodeId, processes: &mut Processes) -> Result<Life, Refusal> {
         let entry = self.entry(node)?;
+        if entry.plan.owned == Owned::Theirs {
+            return Err(Refusal(format!("node {} is somebody else's", node.0)));
+        }
         if !matches!(entry.state, State::Down) {
             return Err(Refusal(format!("node {} is already running", node.0)));
         }

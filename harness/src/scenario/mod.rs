@@ -3,6 +3,8 @@
 pub mod preset;
 
 use crate::settings::{Origin, Owner, Settings};
+pub use crate::systems::SystemChoice;
+use crate::systems::{Capabilities, Skip};
 use nemesis::Mix;
 use nemesis::plan::Planned;
 use serde::{Deserialize, Serialize};
@@ -30,14 +32,9 @@ pub struct Scenario {
     pub plant: Option<String>,
     /// What the run must have reached to be green.
     pub floors: Floors,
-}
-
-/// The system under test.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SystemChoice {
-    /// The broker inside this program.
-    Embedded,
+    /// What was asked for and the system cannot do.
+    #[serde(default)]
+    pub skipped: Vec<Skip>,
 }
 
 /// Nodes and replicas.
@@ -84,10 +81,27 @@ pub struct Floors {
     pub exposed_episodes_min: u32,
 }
 
-/// The topic every built-in workload uses.
+/// The topic every built-in workload uses on a cluster of ours.
 pub const TOPIC: &str = "stormglass";
 
 impl Scenario {
+    /// The topic under load: on somebody else's cluster one that is this run's alone.
+    pub fn topic(&self) -> String {
+        match self.system {
+            SystemChoice::Existing { .. } => format!("{TOPIC}-{:x}", self.seed),
+            _ => TOPIC.into(),
+        }
+    }
+
+    /// Takes away the faults that the system cannot suffer, each with its reason.
+    pub fn skip_what_it_lacks(&mut self, has: &Capabilities) {
+        if let Faults::Drawn(mix) = &self.faults {
+            let (kept, skipped) = has.sift(mix);
+            self.faults = Faults::Drawn(kept);
+            self.skipped.extend(skipped);
+        }
+    }
+
     /// Completes settings that follow from others. Returns what it changed, in words.
     pub fn settle(&mut self) -> Vec<String> {
         let idempotence = self.settings.get(Owner::Producer, "enable.idempotence").cloned();
@@ -125,10 +139,10 @@ mod millis {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn scenario(settings: Settings) -> Scenario {
+    pub(crate) fn scenario(settings: Settings) -> Scenario {
         Scenario {
             name: "queue".into(),
             seed: 1,
@@ -139,6 +153,7 @@ mod tests {
             settings,
             plant: None,
             floors: preset::FLOORS,
+            skipped: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The broker inside this program, re-executed as `stormglass broker --config FILE`.
 
-use super::{Launch, NodePlan, NodeRole, System};
+use super::{Capabilities, Launch, NodePlan, NodeRole, Owned, System};
 use crate::ports;
 use crate::scenario::{Scenario, TOPIC};
 use crate::settings::Owner;
@@ -25,7 +25,17 @@ impl System for Embedded {
         env!("CARGO_PKG_VERSION").to_owned()
     }
 
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::all()
+    }
+
     fn refuse(&self, scenario: &Scenario) -> Result<(), String> {
+        if scenario.cluster.controllers == 0 {
+            return Err("the embedded cluster has 1 or 3 dedicated controllers".into());
+        }
+        if let Some((name, _)) = scenario.settings.of(Owner::Feature).next() {
+            return Err(format!("feature:{name} cannot be set: the embedded cluster is not formatted"));
+        }
         for (name, setting) in scenario.settings.of(Owner::Broker) {
             let known = properties::TABLE.iter().map(|p| p.name).filter(|n| !n.is_empty());
             let property = match properties::find(name) {
@@ -75,7 +85,8 @@ fn lay_out_node(
     let program = std::env::current_exe()?;
     let argv = vec![text(&program), "broker".into(), "--config".into(), text(&config)];
     let stdout = folder.join("stdout.log");
-    Ok(NodePlan { id, role, argv, launch: Launch::default(), address, folder, data, stdout })
+    let (owned, launch) = (Owned::Ours, Launch::default());
+    Ok(NodePlan { id, role, owned, argv, launch, address, folder, data, stdout })
 }
 
 fn properties_of(

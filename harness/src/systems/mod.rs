@@ -1,14 +1,25 @@
-//! Systems under test: what can be started, where it listens, where it keeps its logs.
+//! Systems under test: what can be started, where it listens, where it keeps its logs, what it has and lacks.
 //!
 //! One file a system. A system lays its nodes out as data; starting, killing and watching them is `nodes`.
 
+pub mod capabilities;
+pub mod choice;
+pub mod command;
 pub mod embedded;
+pub mod existing;
+pub mod tansu;
 
-use crate::scenario::{Scenario, SystemChoice};
+pub use capabilities::{Capabilities, Capability, Skip};
+pub use choice::SystemChoice;
+
+use crate::commands::Failure;
+use crate::run::Processes;
+use crate::scenario::{ClusterShape, Scenario, preset};
 use history::NodeId;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What a node does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +39,15 @@ pub struct Launch {
     pub env: BTreeMap<String, Option<String>>,
 }
 
+/// Whose process a node is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owned {
+    /// Started, broken and ended by this program.
+    Ours,
+    /// Somebody else's: it is talked to and nothing else.
+    Theirs,
+}
+
 /// A node, ready to be started.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodePlan {
@@ -35,6 +55,8 @@ pub struct NodePlan {
     pub id: NodeId,
     /// What it does.
     pub role: NodeRole,
+    /// Whose it is.
+    pub owned: Owned,
     /// Program and arguments.
     pub argv: Vec<String>,
     /// In which surroundings.
@@ -51,14 +73,57 @@ pub struct NodePlan {
 
 /// A system under test.
 pub trait System {
-    /// As written after `--broker`.
+    /// The short name, e.g. `kafka`.
     fn name(&self) -> &'static str;
 
-    /// Version, as reported.
+    /// Version, as reported; known once it was prepared.
     fn version(&self) -> String;
+
+    /// What it has and what it lacks.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Nodes and replicas where nobody said otherwise.
+    fn shape(&self) -> ClusterShape {
+        preset::CLUSTER
+    }
+
+    /// Broker settings that replace those of the durable preset.
+    fn preset(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// How long the cluster may take to answer.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    /// What a node prints once it serves, where it prints that: no node is asked before.
+    fn ready_line(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Ports its nodes need.
+    fn ports(&self, scenario: &Scenario) -> usize {
+        usize::from(scenario.cluster.brokers + scenario.cluster.controllers)
+    }
+
+    /// True if DescribeConfigs answers with every setting that it knows: what is asked for and not answered is a typo.
+    fn reads_back(&self) -> bool {
+        false
+    }
+
+    /// What else identifies it for the manifest, e.g. digests of its programs; known once it was prepared.
+    fn facts(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
 
     /// Names of the settings it knows that are wrong in the scenario: what is wrong, and the nearest right.
     fn refuse(&self, scenario: &Scenario) -> Result<(), String>;
+
+    /// Brings about what must be there before nodes are laid out: programs, caches. Exit 69 where that is impossible.
+    fn prepare(&self, _scenario: &Scenario, _processes: &mut Processes) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Writes every node's configuration below `folder` and says how to start it. Controllers come first.
     fn lay_out(&self, scenario: &Scenario, folder: &Path, ports: &[u16]) -> std::io::Result<Vec<NodePlan>>;
@@ -68,5 +133,12 @@ pub trait System {
 pub fn of(choice: &SystemChoice) -> Box<dyn System> {
     match choice {
         SystemChoice::Embedded => Box::new(embedded::Embedded),
+        SystemChoice::Tansu(program) => Box::new(tansu::Tansu { program: program.clone() }),
+        SystemChoice::Command { template, has } => {
+            Box::new(command::Command { template: template.clone(), has: has.clone() })
+        }
+        SystemChoice::Existing { bootstrap, owned } => {
+            Box::new(existing::Existing { bootstrap: bootstrap.clone(), owned: owned.clone() })
+        }
     }
 }

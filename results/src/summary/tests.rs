@@ -51,7 +51,7 @@ fn circumstances() -> Circumstances {
     let total = FaultTally { evidence: Default::default(), ..tally.clone() };
     let coverage = Coverage { total, faults: [("kill-leader".to_owned(), tally)].into() };
     let disks = Some(Disks { replicas: 12, records: 89_601, flaws: 0, acked: 29_867 });
-    Circumstances { short_of: Vec::new(), coverage, timing, disks }
+    Circumstances { coverage, timing, disks, ..Circumstances::default() }
 }
 
 fn text(loss: Finding, circumstances: Circumstances, first: Option<&Anomaly>) -> String {

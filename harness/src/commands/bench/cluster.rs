@@ -55,5 +55,6 @@ fn scenario() -> Scenario {
         settings: preset::durable(),
         plant: None,
         floors: preset::FLOORS,
+        skipped: Vec::new(),
     }
 }
