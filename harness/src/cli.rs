@@ -136,6 +136,12 @@ pub struct RunArgs {
     /// The workload
     #[arg(default_value = "queue")]
     pub scenario: String,
+    /// The workload, as an option (see `stormglass list workloads`)
+    #[arg(long, value_name = "NAME", conflicts_with = "scenario")]
+    pub workload: Option<String>,
+    /// The client library that applications use: librdkafka, wire
+    #[arg(long, value_name = "LIBRARY", default_value = "librdkafka")]
+    pub client: String,
     /// Repeat what was tried: 1 to 16 hexadecimal digits [default: random, printed]
     #[arg(long, value_parser = units::seed, value_name = "HEX")]
     pub seed: Option<u64>,
@@ -242,13 +248,16 @@ pub struct CatalogueArgs {
 /// What to do with the catalogue.
 #[derive(Subcommand, Debug)]
 pub enum CatalogueCommand {
-    /// Run both sides of a scenario
+    /// Run every side of a scenario
     Run {
         /// Its id, e.g. P07
         id: String,
         /// Repeat what was tried
         #[arg(long, value_parser = units::seed, value_name = "HEX")]
         seed: Option<u64>,
+        /// The system under test
+        #[arg(long, default_value = "embedded", value_name = "SYSTEM")]
+        broker: String,
         /// Where and how to leave results
         #[command(flatten)]
         output: OutputArgs,

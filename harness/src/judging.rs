@@ -9,7 +9,7 @@ use crate::scenario::Scenario;
 use crate::systems::Skip;
 use crate::terminal;
 use checker::{Finding, Judgement, Status, judge as judge_history};
-use history::{Kind, LogId, Nanos, Op, Outcome, Value};
+use history::{History, Kind, LogId, Nanos, Op, Outcome, Value};
 use nemesis::coverage::Tally;
 use nemesis::{Coverage, Episode, Floors};
 use results::latency::Latency;
@@ -131,6 +131,11 @@ pub fn judge(folder: &RunFolder) -> Result<Judged, Failure> {
 }
 
 impl Judged {
+    /// What was done.
+    pub fn history(&self) -> &History {
+        &self.files.recording.history
+    }
+
     /// Writes the verdict's files.
     pub fn write(&self) -> Result<(), Failure> {
         let Judged { folder, files, .. } = self;

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod drain;
 pub mod errors;
 pub mod journal;
+pub mod library;
 pub mod properties;
 pub mod queue;
 pub mod spec;

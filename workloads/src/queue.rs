@@ -4,7 +4,7 @@
 //! Every record is unique and says who wrote it, so the whole of it is judged from offsets alone: loss, duplication, order,
 //! and linearizability of each log.
 
-use crate::spec::{ConsumerMode, ConsumerSpec, Load, ProducerSpec, RoleSpec, SamplerSpec, Spread};
+use crate::spec::{ConsumerMode, ConsumerSpec, ProducerApp, ProducerSpec, RoleSpec, SamplerSpec, Spread};
 use crate::workload::{Crew, Plan, Site};
 use checker::claim::Claim;
 use history::Role;
@@ -17,27 +17,22 @@ pub const WHAT: &str =
     "producers append to every log in turn, consumers read every log; loss, duplicates, order, staleness";
 
 /// Its shape.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Queue {
     /// Producer processes, one writer each.
     pub producers: u32,
     /// Consumer processes; each reads every log.
     pub consumers: u32,
-    /// How all producers together are loaded; a rate is shared among them, a wave is each one's.
-    pub load: Load,
-    /// Bytes of a payload.
-    pub record_bytes: usize,
-    /// From one log's turn to the next log's; 0 for no sampler.
-    pub sample_ms: u64,
     /// Which log each record goes to.
     pub spread: Spread,
+    /// The application around each producer.
+    pub app: ProducerApp,
 }
 
 impl Default for Queue {
     fn default() -> Queue {
-        let load = Load::OpenLoop { per_second: 2000.0 };
-        Queue { producers: 2, consumers: 2, load, record_bytes: 256, sample_ms: 25, spread: Spread::RoundRobin }
+        Queue { producers: 2, consumers: 2, spread: Spread::RoundRobin, app: ProducerApp::default() }
     }
 }
 
@@ -69,10 +64,11 @@ impl Queue {
                 RoleSpec::Producer(ProducerSpec {
                     process,
                     writer,
-                    load: self.share(),
-                    record_bytes: self.record_bytes,
+                    load: site.pace.share(self.producers),
+                    record_bytes: site.pace.record_bytes,
                     spread: self.spread,
                     properties: site.producer.clone(),
+                    app: self.app.clone(),
                 })
             });
         }
@@ -82,28 +78,20 @@ impl Queue {
                 RoleSpec::Consumer(ConsumerSpec { process, mode, properties: site.consumer.clone() })
             });
         }
-        if self.sample_ms > 0 {
+        if site.pace.sample_ms > 0 {
             crew.client("sampler", Role::Sampler, |process, _| {
-                RoleSpec::Sampler(SamplerSpec { process, interval_ms: self.sample_ms })
+                RoleSpec::Sampler(SamplerSpec { process, interval_ms: site.pace.sample_ms })
             });
         }
         crew.plan(Self::CLAIMS.to_vec())
-    }
-
-    fn share(&self) -> Load {
-        match self.load {
-            Load::OpenLoop { per_second } => {
-                Load::OpenLoop { per_second: per_second / f64::from(self.producers.max(1)) }
-            }
-            other => other,
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{ClientSpec, LogPlace};
+    use crate::spec::{ClientSpec, Load, LogPlace};
+    use crate::workload::Pace;
     use history::{LogId, ProcessId, WriterId};
 
     fn site() -> Site {
@@ -112,6 +100,8 @@ mod tests {
             seed: 2,
             bootstrap: vec!["127.0.0.1:1".into()],
             logs: (0..4).map(|n| LogPlace { id: LogId(n), topic: "t".into(), partition: n as i32 }).collect(),
+            pace: Pace { load: Load::OpenLoop { per_second: 2000.0 }, record_bytes: 256, sample_ms: 25 },
+            library: Default::default(),
             journals: "/nowhere".into(),
             flush_ms_max: 1000,
             producer: Default::default(),

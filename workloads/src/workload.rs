@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** planning is pure: the same workload on the same [`Site`] gives the same [`Plan`].
 
+use crate::library::Library;
 use crate::queue::Queue;
-use crate::spec::{ClientSpec, LogPlace, RoleSpec};
+use crate::spec::{ClientSpec, Load, LogPlace, RoleSpec};
 use checker::claim::Claim;
+use checker::contract::Contract;
 use history::{ProcessId, ProcessName, Role, WriterId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,14 +20,103 @@ pub enum Workload {
     Queue(Queue),
 }
 
+/// What a workload needs of a system beyond producing and fetching.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Need {
+    /// Consumer groups and committed offsets.
+    Groups,
+    /// Transactions.
+    Transactions,
+    /// Logs that keep the last value of each key.
+    Compaction,
+    /// Topics, partitions and configs changed while clients work.
+    Administration,
+}
+
+/// A topic that a workload works on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Topic {
+    /// What its name has beyond that of the run's topic; nothing for the first one.
+    pub suffix: &'static str,
+    /// What it is configured with beside the run's own settings.
+    pub configs: Vec<(&'static str, String)>,
+}
+
+/// The topic under load, on a cluster of the run's own.
+pub const TOPIC: &str = "stormglass";
+
 impl Workload {
     /// Names and one line each, in the order of a list.
     pub const ALL: &'static [(&'static str, &'static str)] = &[(crate::queue::NAME, crate::queue::WHAT)];
+
+    /// The workload of a name, in its usual shape.
+    pub fn named(name: &str) -> Option<Workload> {
+        match name {
+            crate::queue::NAME => Some(Workload::Queue(Queue::default())),
+            _ => None,
+        }
+    }
+
+    /// As it is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Workload::Queue(_) => crate::queue::NAME,
+        }
+    }
 
     /// Who is to do what on `site`.
     pub fn plan(&self, site: &Site) -> Plan {
         match self {
             Workload::Queue(queue) => queue.plan(site),
+        }
+    }
+
+    /// What it needs of a system.
+    pub fn needs(&self) -> &'static [Need] {
+        match self {
+            Workload::Queue(_) => &[],
+        }
+    }
+
+    /// The topics it works on, the one under load first.
+    pub fn topics(&self) -> Vec<Topic> {
+        match self {
+            Workload::Queue(_) => vec![Topic { suffix: "", configs: Vec::new() }],
+        }
+    }
+
+    /// What the settings promise, with the claims that this workload makes judgeable in scope and those that its clients
+    /// give up allowed, each with the reason.
+    pub fn bind(&self, contract: Contract) -> Contract {
+        match self {
+            Workload::Queue(_) => contract,
+        }
+    }
+}
+
+impl Default for Workload {
+    fn default() -> Workload {
+        Workload::Queue(Queue::default())
+    }
+}
+
+/// How fast and how large a load is.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Pace {
+    /// Of all writers together.
+    pub load: Load,
+    /// Bytes of a payload.
+    pub record_bytes: usize,
+    /// How long a sampler waits from one log's turn to the next log's; 0 for no sampler.
+    pub sample_ms: u64,
+}
+
+impl Pace {
+    /// The load of one of so many writers: a rate is shared, anything else is each one's.
+    pub fn share(&self, writers: u32) -> Load {
+        match self.load {
+            Load::OpenLoop { per_second } => Load::OpenLoop { per_second: per_second / f64::from(writers.max(1)) },
+            other => other,
         }
     }
 }
@@ -41,6 +132,10 @@ pub struct Site {
     pub bootstrap: Vec<String>,
     /// Every log.
     pub logs: Vec<LogPlace>,
+    /// How fast and how large the load is.
+    pub pace: Pace,
+    /// The client library that applications use.
+    pub library: Library,
     /// Where journals go, one `NAME.sgj` a process.
     pub journals: PathBuf,
     /// How long a client may take to end.

@@ -151,6 +151,7 @@ fn producer(load: Load, more: &[(&str, &str)]) -> RoleSpec {
         record_bytes: 64,
         spread: Spread::RoundRobin,
         properties,
+        app: Default::default(),
     })
 }
 

@@ -1,12 +1,20 @@
-//! The catalogue: ways to lose, duplicate, reorder, hide or delay a message, each with a losing and a safe side.
+//! The catalogue: ways to lose, duplicate, reorder, hide or delay a message, each with sides that show the damage and sides
+//! that show its cure.
 //!
-//! One file an entry. **Invariant:** an entry passes only if its losing side shows the damage it promises, its safe side,
-//! by the same schedule, shows none, and both reached their condition (an effective, exposed episode).
+//! One file an entry. A side is a whole scenario (settings, workload, what clients do, faults, floors) and what it must
+//! show ([`Expected`], in counted [`Effect`]s). **Invariant:** an entry passes only if every side shows what it promises and
+//! reached its condition. An entry states what it needs of a system; one that lacks it is skipped with the reason.
 
+pub mod effect;
+pub mod expected;
 pub mod p07;
 
+pub use effect::{Effect, Effects};
+pub use expected::Expected;
+
 use crate::scenario::Scenario;
-use results::Exit;
+use crate::settings::{Origin, Owner};
+use crate::systems::Capability;
 
 /// An entry that can be run.
 pub struct Entry {
@@ -16,13 +24,15 @@ pub struct Entry {
     pub slug: &'static str,
     /// One line: what is lost and what prevents it.
     pub what: &'static str,
-    /// Its sides for a seed: the losing one first.
-    pub sides: fn(seed: u64) -> [Side; 2],
+    /// What the system under test must be able to do, beyond what each side's workload needs.
+    pub needs: &'static [Capability],
+    /// Its sides for a seed, the damage first.
+    pub sides: fn(seed: u64) -> Vec<Side>,
 }
 
 /// One side of an entry.
 pub struct Side {
-    /// What it is called: `losing` or `safe`.
+    /// What it is called: `losing`, `safe` …
     pub name: &'static str,
     /// What it differs in, e.g. `acks=1`.
     pub setting: String,
@@ -32,26 +42,12 @@ pub struct Side {
     pub expected: Expected,
 }
 
-/// What a side must show.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Expected {
-    /// Acknowledged records are lost, and the contract says that they may be.
-    Loss,
-    /// None is.
-    NoLoss,
-}
-
-impl Expected {
-    /// Whether a side that ended like this showed what it must; if not, why not. `short_of` is what an inconclusive run
-    /// did not reach.
-    pub fn judge(self, exit: Exit, lost: u64, short_of: &[String]) -> Result<(), String> {
-        match (self, exit, lost) {
-            (Expected::Loss, Exit::Pass, 1..) | (Expected::NoLoss, Exit::Pass, 0) => Ok(()),
-            (Expected::Loss, Exit::Pass, 0) => Err("nothing was lost".into()),
-            (Expected::NoLoss, Exit::Pass, lost) => Err(format!("{lost} acknowledged records were lost")),
-            (_, Exit::Inconclusive, _) => Err(short_of.join("; ")),
-            (_, exit, _) => Err(format!("it ended in {}", exit.meaning())),
-        }
+impl Scenario {
+    /// The same with a setting that a catalogue entry gives, cited by the scenario's own name.
+    pub fn with(mut self, owner: Owner, name: &str, value: &str) -> Scenario {
+        let origin = Origin::Scenario(self.name.clone());
+        self.settings.set(owner, name, value, origin);
+        self
     }
 }
 
@@ -68,17 +64,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_side_that_did_not_reach_its_condition_shows_nothing() {
-        assert!(Expected::Loss.judge(Exit::Inconclusive, 5, &[]).is_err());
-        assert!(Expected::NoLoss.judge(Exit::Inconclusive, 0, &[]).is_err());
-    }
-
-    #[test]
-    fn a_losing_side_must_lose_and_a_safe_side_must_not() {
-        assert!(Expected::Loss.judge(Exit::Pass, 1, &[]).is_ok() && Expected::Loss.judge(Exit::Pass, 0, &[]).is_err());
-        assert!(
-            Expected::NoLoss.judge(Exit::Pass, 0, &[]).is_ok() && Expected::NoLoss.judge(Exit::Pass, 1, &[]).is_err()
-        );
-        assert!(Expected::NoLoss.judge(Exit::Violation, 1, &[]).is_err());
+    fn every_entry_is_found_by_its_id_and_its_slug_and_has_sides_that_differ() {
+        for entry in ALL {
+            assert_eq!(find(&entry.id.to_lowercase()).map(|e| e.id), Some(entry.id));
+            assert_eq!(find(entry.slug).map(|e| e.id), Some(entry.id));
+            let sides = (entry.sides)(1);
+            let names: std::collections::BTreeSet<&str> = sides.iter().map(|s| s.name).collect();
+            assert!(sides.len() > 1 && names.len() == sides.len(), "{}", entry.id);
+            assert!(
+                sides.iter().any(|s| s.expected != sides[0].expected),
+                "{}: every side promises the same",
+                entry.id
+            );
+        }
     }
 }

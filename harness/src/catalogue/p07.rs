@@ -8,9 +8,10 @@
 //! With `acks=1` wave 2 was acknowledged: lost. With `acks=all` and two in-sync replicas it was not: retried, kept.
 //! Needs followers that still count as in sync and alive at the kill, so lag and session timeouts are longer than the pause.
 
-use super::{Entry, Expected, Side};
-use crate::scenario::{ClusterShape, Faults, Load, Scenario, SystemChoice, preset};
-use crate::settings::{Origin, Owner};
+use super::{Effect, Entry, Expected, Side};
+use crate::scenario::{ClusterShape, Faults, Load, Scenario, preset};
+use crate::settings::Owner;
+use crate::systems::Capability;
 use history::LogId;
 use nemesis::FaultKind;
 use nemesis::plan::Planned;
@@ -21,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     id: "P07",
     slug: "acks-1-leader-crash",
     what: "acks=1 loses what only the killed leader had; acks=all with min.insync.replicas=2 loses nothing",
+    needs: &[Capability::Replication],
     sides,
 };
 
@@ -34,33 +36,27 @@ const BROKER: &[(&str, &str)] = &[
     ("replica.fetch.wait.max.ms", "100"),
 ];
 
-fn sides(seed: u64) -> [Side; 2] {
-    let side = |name, acks: &str, expected| {
-        let mut scenario = scenario(&format!("P07-{name}"), seed);
-        let origin = || Origin::Scenario("P07".into());
-        scenario.settings.set(Owner::Producer, "acks", acks, origin());
-        let idempotence = if acks == "all" { "true" } else { "false" };
-        scenario.settings.set(Owner::Producer, "enable.idempotence", idempotence, origin());
+fn sides(seed: u64) -> Vec<Side> {
+    let side = |name, acks: &str, idempotence: &str, expected| {
+        let scenario = scenario(&format!("P07-{name}"), seed).with(Owner::Producer, "acks", acks).with(
+            Owner::Producer,
+            "enable.idempotence",
+            idempotence,
+        );
         Side { name, setting: format!("acks={acks}"), scenario, expected }
     };
-    [side("losing", "1", Expected::Loss), side("safe", "all", Expected::NoLoss)]
+    vec![
+        side("losing", "1", "false", Expected::shows(&[Effect::Lost])),
+        side("safe", "all", "true", Expected::none_of(&[Effect::Lost])),
+    ]
 }
 
 fn scenario(name: &str, seed: u64) -> Scenario {
-    let mut settings = preset::durable();
-    for (property, value) in BROKER {
-        settings.set(Owner::Broker, property, value, Origin::Scenario("P07".into()));
-    }
-    Scenario {
-        name: name.into(),
-        seed,
-        system: SystemChoice::Embedded,
+    let scenario = Scenario {
         cluster: ClusterShape { partitions: 1, ..preset::CLUSTER },
-        load: Load { time: Duration::from_secs(2), rate_per_s: 2000, record_bytes: 100 },
+        load: Load { time: Duration::from_secs(2), ..preset::LOAD },
         faults: Faults::Scripted(vec![EPISODE]),
-        settings,
-        plant: None,
-        floors: preset::FLOORS,
-        skipped: Vec::new(),
-    }
+        ..Scenario::new(name, seed)
+    };
+    BROKER.iter().fold(scenario, |scenario, (property, value)| scenario.with(Owner::Broker, property, value))
 }

@@ -3,16 +3,16 @@
 use super::Failure;
 use crate::cli::{Keep, OutputArgs, RunArgs, SystemArgs};
 use crate::run::{self, Job};
-use crate::scenario::{ClusterShape, Faults, Keeping, Load, Scenario, SystemChoice, preset};
+use crate::scenario::{ClusterShape, Faults, Keeping, Load, Scenario, preset};
 use crate::settings::{Origin, Owner, Setting, Settings};
-use crate::systems::{self, System};
+use crate::systems::{self, System, SystemChoice};
 use crate::{suggest, terminal};
 use nemesis::{FaultKind, Mix, MixError};
 use results::Exit;
 use std::path::Path;
+use workloads::library::Library;
 use workloads::properties::{self, Meaning, Side};
-
-const WORKLOADS: [&str; 1] = ["queue"];
+use workloads::workload::Workload;
 
 /// Runs once and prints the summary.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
@@ -35,6 +35,13 @@ pub fn refuse(scenario: &Scenario) -> Result<(), Failure> {
             format!("{} replicas need as many brokers, and there are {} brokers", shape.replication, shape.brokers);
         return Err(Failure::usage(text));
     }
+    let has = systems::of(&scenario.system).capabilities();
+    if let Some(skip) = has.refuse(scenario.workload.name(), &scenario.needs(&[])) {
+        return Err(Failure::usage(skip.to_string()));
+    }
+    if let Some(why) = scenario.client.missing() {
+        return Err(Failure::usage(format!("the client {} cannot be used here: {why}", scenario.client.name())));
+    }
     systems::of(&scenario.system).refuse(scenario).map_err(Failure::usage)?;
     run::plan(scenario).map_err(|e| Failure::usage(e.to_string()))?;
     Ok(())
@@ -51,10 +58,12 @@ pub fn random_seed() -> u64 {
 }
 
 fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
-    one_of("workload", &args.scenario, &WORKLOADS, "list workloads")?;
+    let workload = workload(args.workload.as_deref().unwrap_or(&args.scenario))?;
     let mix = mix(&args.faults).map_err(|e| Failure::usage(e.to_string()))?;
     let mut scenario = Scenario {
-        name: args.scenario.clone(),
+        name: workload.name().to_owned(),
+        workload,
+        client: client(&args.client)?,
         seed: args.seed.unwrap_or_else(random_seed),
         load: Load { time: args.time, rate_per_s: args.rate, record_bytes: args.record },
         faults: Faults::Drawn(mix),
@@ -92,17 +101,23 @@ pub fn quiet(args: &SystemArgs) -> Result<Scenario, Failure> {
     let choice = choice(args)?;
     let system = systems::of(&choice);
     Ok(Scenario {
-        name: "cluster".into(),
-        seed: 0,
         cluster: shape(args, system.shape()),
         settings: settings(args, &*system)?,
         system: choice,
-        load: preset::LOAD,
-        faults: Faults::Drawn(Mix::none()),
         plant: args.plant.clone(),
-        floors: preset::FLOORS,
-        skipped: Vec::new(),
+        ..Scenario::new("cluster", 0)
     })
+}
+
+fn workload(name: &str) -> Result<Workload, Failure> {
+    let known = Workload::ALL.iter().map(|(name, _)| *name);
+    Workload::named(name)
+        .ok_or_else(|| Failure::usage(suggest::unknown("workload", name, known, Some("list workloads"))))
+}
+
+fn client(name: &str) -> Result<Library, Failure> {
+    let known = Library::ALL.iter().map(|library| library.name());
+    name.parse().map_err(|_| Failure::usage(suggest::unknown("client", name, known, None)))
 }
 
 /// `all`, `none`, names with weights, and `-NAME` to take one away again.
@@ -171,13 +186,6 @@ fn canonical(name: &str) -> &str {
         "max.in.flight" => "max.in.flight.requests.per.connection",
         "delivery.timeout.ms" => "message.timeout.ms",
         name => name,
-    }
-}
-
-fn one_of(what: &str, typed: &str, known: &[&str], list: &str) -> Result<(), Failure> {
-    match known.contains(&typed) {
-        true => Ok(()),
-        false => Err(Failure::usage(suggest::unknown(what, typed, known.iter().copied(), Some(list)))),
     }
 }
 

@@ -53,7 +53,7 @@ pub fn bring_up(scenario: &Scenario, folder: &Path, processes: &mut Processes) -
     }
     let (logs, replication) = (logs_of(scenario), usize::from(scenario.cluster.replication));
     let mut cluster = Cluster { nodes, topic: scenario.topic(), logs, replication, took: Duration::ZERO };
-    await_topic(scenario, &*system, &mut cluster, processes)?;
+    await_topics(scenario, &*system, &mut cluster, processes)?;
     cluster.took = began.elapsed();
     Ok(cluster)
 }
@@ -68,24 +68,34 @@ fn lay_out(scenario: &Scenario, system: &dyn System, folder: &Path) -> Result<Ve
     system.lay_out(scenario, folder, &ports).map_err(|e| no_start(e.to_string()))
 }
 
+/// Every partition of every topic: those of the first topic are numbered as its partitions are.
 fn logs_of(scenario: &Scenario) -> Vec<LogPlace> {
-    let partitions = 0..u32::from(scenario.cluster.partitions);
-    partitions.map(|n| LogPlace { id: LogId(n), topic: scenario.topic(), partition: n as i32 }).collect()
+    let partitions = 0..i32::from(scenario.cluster.partitions);
+    let topics = scenario.topics();
+    let places = topics.iter().flat_map(|(topic, _)| partitions.clone().map(move |partition| (topic, partition)));
+    let place =
+        |(id, (topic, partition)): (u32, (&String, i32))| LogPlace { id: LogId(id), topic: topic.clone(), partition };
+    (0u32..).zip(places).map(place).collect()
 }
 
-fn await_topic(
+fn new_topics(scenario: &Scenario) -> Vec<NewTopic> {
+    let shape = scenario.cluster;
+    let topic = |(name, own): (String, Vec<(&str, String)>)| {
+        let mut configs = scenario.settings.values(Owner::Topic);
+        configs.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        NewTopic { name, partitions: i32::from(shape.partitions), replication: shape.replication as i16, configs }
+    };
+    scenario.topics().into_iter().map(topic).collect()
+}
+
+fn await_topics(
     scenario: &Scenario,
     system: &dyn System,
     cluster: &mut Cluster,
     processes: &mut Processes,
 ) -> Result<(), Failure> {
-    let (shape, patience) = (scenario.cluster, system.patience());
-    let topic = NewTopic {
-        name: scenario.topic(),
-        partitions: i32::from(shape.partitions),
-        replication: shape.replication as i16,
-        configs: scenario.settings.values(Owner::Topic),
-    };
+    let (topics, patience) = (new_topics(scenario), system.patience());
+    let in_sync = usize::from(scenario.cluster.replication);
     let mut wire = cluster.wire();
     let brokers = cluster.nodes.brokers().len();
     let mut reason = String::new();
@@ -98,7 +108,7 @@ fn await_topic(
             reason = waiting;
             return None;
         }
-        let tried = make_topic(&mut wire, &topic, brokers, usize::from(shape.replication));
+        let tried = topics.iter().try_for_each(|topic| make_topic(&mut wire, topic, brokers, in_sync));
         tried.map_err(|e| reason = e).ok().map(Ok)
     });
     done.unwrap_or_else(|| Err(no_start(format!("the cluster did not answer within {patience:?}: {reason}"))))

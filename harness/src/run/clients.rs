@@ -13,9 +13,8 @@ use history::{ProcessId, WriterId};
 use results::{Exit, Manifest, RunFolder};
 use std::path::PathBuf;
 use std::time::Duration;
-use workloads::queue::Queue;
 use workloads::spec::{ClientSpec, Load, RoleSpec};
-use workloads::workload::{Plan, Site};
+use workloads::workload::{Pace, Plan, Site};
 
 const FIRST_ACK_DEADLINE: Duration = Duration::from_secs(20);
 const FLUSH_MS_MAX: u64 = 15_000;
@@ -111,12 +110,13 @@ fn plan(scenario: &Scenario, cluster: &Cluster, folder: &RunFolder, run: u64) ->
         0 => Load::ClosedLoop { outstanding_max: CLOSED_LOOP_OUTSTANDING },
         rate => Load::OpenLoop { per_second: rate as f64 },
     };
-    let queue = Queue { load, record_bytes: scenario.load.record_bytes, sample_ms: SAMPLE_MS, ..Queue::default() };
     let site = Site {
         run,
         seed: scenario.seed,
         bootstrap: cluster.nodes.bootstrap(),
         logs: cluster.logs.clone(),
+        pace: Pace { load, record_bytes: scenario.load.record_bytes, sample_ms: SAMPLE_MS },
+        library: scenario.client,
         journals: std::path::absolute(folder.journals()).map_err(Failure::internal)?,
         flush_ms_max: FLUSH_MS_MAX,
         producer: scenario.settings.values(Owner::Producer),
@@ -124,5 +124,5 @@ fn plan(scenario: &Scenario, cluster: &Cluster, folder: &RunFolder, run: u64) ->
         first_process: ProcessId(0),
         first_writer: WriterId(0),
     };
-    Ok(queue.plan(&site))
+    Ok(scenario.workload.plan(&site))
 }

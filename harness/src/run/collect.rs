@@ -19,8 +19,11 @@ const DRAIN_MS_MAX: u64 = 60_000;
 /// Waits until every replica is back in sync, then reads every log from start to end.
 pub fn drain(cluster: &mut Cluster, clients: &Clients, folder: &RunFolder, run: u64) -> Result<DrainReport, Failure> {
     let mut wire = cluster.wire();
-    // A cluster that does not become whole is still read: the drain says how far it came.
-    let _ = wire.wait_ready(&cluster.topic, cluster.logs.len(), cluster.replication, Deadline::in_ms(WHOLE_MS_MAX));
+    let whole = Deadline::in_ms(WHOLE_MS_MAX);
+    for logs in cluster.logs.chunk_by(|a, b| a.topic == b.topic) {
+        // A cluster that does not become whole is still read: the drain says how far it came.
+        let _ = wire.wait_ready(&logs[0].topic, logs.len(), cluster.replication, whole);
+    }
     let journal = Journal::create(&folder.journal("drain"), run).map_err(Failure::internal)?;
     read_all(&mut wire, &cluster.logs, Deadline::in_ms(DRAIN_MS_MAX), &journal, clients.drain)
         .map_err(Failure::internal)

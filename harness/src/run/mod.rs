@@ -156,7 +156,7 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         began: Began { wall, mono: clock::now() },
         names: Names { run: rand::random(), nodes, ..Names::default() },
         properties,
-        contract: contract::derive(&scenario.settings),
+        contract: scenario.workload.bind(contract::derive(&scenario.settings)),
         promises: contract::promises(&scenario.settings),
     };
     json::write(&judging::scenario_file(&folder), scenario).map_err(Failure::internal)?;

@@ -4,12 +4,14 @@ pub mod preset;
 
 use crate::settings::{Origin, Owner, Settings};
 pub use crate::systems::SystemChoice;
-use crate::systems::{Capabilities, Skip};
+use crate::systems::{Capabilities, Capability, Skip};
 use nemesis::Mix;
 use nemesis::plan::Planned;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
+use workloads::library::Library;
+use workloads::workload::Workload;
 
 /// One scenario.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +25,12 @@ pub struct Scenario {
     /// Its shape.
     pub cluster: ClusterShape,
     /// What clients do.
+    #[serde(default)]
+    pub workload: Workload,
+    /// The client library they use.
+    #[serde(default)]
+    pub client: Library,
+    /// How fast and for how long.
     pub load: Load,
     /// What breaks it.
     pub faults: Faults,
@@ -81,10 +89,38 @@ pub struct Floors {
     pub exposed_episodes_min: u32,
 }
 
-/// The topic every built-in workload uses on a cluster of ours.
-pub const TOPIC: &str = "stormglass";
+pub use workloads::workload::TOPIC;
 
 impl Scenario {
+    /// What a run is where nobody said otherwise, without faults: the durable preset, the default workload and load.
+    pub fn new(name: &str, seed: u64) -> Scenario {
+        Scenario {
+            name: name.to_owned(),
+            seed,
+            system: SystemChoice::Embedded,
+            cluster: preset::CLUSTER,
+            workload: Workload::default(),
+            client: Library::default(),
+            load: preset::LOAD,
+            faults: Faults::Drawn(Mix::none()),
+            settings: preset::durable(),
+            plant: None,
+            floors: preset::FLOORS,
+            skipped: Vec::new(),
+        }
+    }
+
+    /// What its workload needs of the system, and what a catalogue entry needs beside that.
+    pub fn needs(&self, more: &[Capability]) -> Vec<Capability> {
+        self.workload.needs().iter().map(|need| Capability::from(*need)).chain(more.iter().copied()).collect()
+    }
+
+    /// The topics the workload works on, the one under load first, each with its own configs.
+    pub fn topics(&self) -> Vec<(String, Vec<(&'static str, String)>)> {
+        let topics = self.workload.topics().into_iter();
+        topics.map(|topic| (format!("{}{}", self.topic(), topic.suffix), topic.configs)).collect()
+    }
+
     /// The topic under load: on somebody else's cluster one that is this run's alone.
     pub fn topic(&self) -> String {
         match self.system {
@@ -143,18 +179,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn scenario(settings: Settings) -> Scenario {
-        Scenario {
-            name: "queue".into(),
-            seed: 1,
-            system: SystemChoice::Embedded,
-            cluster: preset::CLUSTER,
-            load: preset::LOAD,
-            faults: Faults::Drawn(Mix::none()),
-            settings,
-            plant: None,
-            floors: preset::FLOORS,
-            skipped: Vec::new(),
-        }
+        Scenario { settings, ..Scenario::new("queue", 1) }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use nemesis::{FaultKind, Mix};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use workloads::workload::Need;
 
 /// Something that a system can have and a scenario can need.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -35,11 +36,15 @@ pub enum Capability {
     PowerLoss,
     /// Its traffic can be led through proxies: advertised addresses are ours to choose.
     Proxies,
+    /// Logs that keep the last value of each key.
+    Compaction,
+    /// Topics and partitions that can be made while it runs.
+    Administration,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Capability; 11] = [
+    pub const ALL: [Capability; 13] = [
         Capability::Processes,
         Capability::Durable,
         Capability::Replication,
@@ -51,6 +56,8 @@ impl Capability {
         Capability::LogFolder,
         Capability::PowerLoss,
         Capability::Proxies,
+        Capability::Compaction,
+        Capability::Administration,
     ];
 
     /// As written in `cmd=` after `-`: `processes`, `log-folder`.
@@ -67,6 +74,19 @@ impl Capability {
             Capability::LogFolder => "log-folder",
             Capability::PowerLoss => "power-loss",
             Capability::Proxies => "proxies",
+            Capability::Compaction => "compaction",
+            Capability::Administration => "administration",
+        }
+    }
+}
+
+impl From<Need> for Capability {
+    fn from(need: Need) -> Capability {
+        match need {
+            Need::Groups => Capability::Groups,
+            Need::Transactions => Capability::Transactions,
+            Need::Compaction => Capability::Compaction,
+            Need::Administration => Capability::Administration,
         }
     }
 }

@@ -90,6 +90,7 @@ mod tests {
             record_bytes: 0,
             spread,
             properties: Default::default(),
+            app: Default::default(),
         };
         let logs: Vec<_> = (0..3).map(|n| LogPlace { id: LogId(n), topic: "t".into(), partition: n as i32 }).collect();
         Generator::new(&spec, &logs, seed).take(100).collect()

@@ -2,7 +2,7 @@
 
 use crate::commands::{Failure, run};
 use crate::run::{Processes, bring_up};
-use crate::scenario::{Faults, Scenario, SystemChoice, preset};
+use crate::scenario::Scenario;
 use crate::terminal;
 use history::NodeId;
 use results::Exit;
@@ -45,16 +45,5 @@ fn measure() -> Result<Measured, Failure> {
 }
 
 fn scenario() -> Scenario {
-    Scenario {
-        name: "bench".into(),
-        seed: run::random_seed(),
-        system: SystemChoice::Embedded,
-        cluster: preset::CLUSTER,
-        load: preset::LOAD,
-        faults: Faults::Drawn(nemesis::Mix::none()),
-        settings: preset::durable(),
-        plant: None,
-        floors: preset::FLOORS,
-        skipped: Vec::new(),
-    }
+    Scenario::new("bench", run::random_seed())
 }

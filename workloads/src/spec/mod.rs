@@ -3,9 +3,14 @@
 //! **Invariant:** a specification decides everything but time. Names of properties in it are librdkafka's, already checked
 //! (`crate::properties`); topics appear here and nowhere in a history.
 
-use history::{LogId, ProcessId, WriterId};
+mod consumer;
+mod producer;
+
+pub use consumer::{ConsumerMode, ConsumerSpec};
+pub use producer::{AtExit, Dies, Ending, Large, Load, OnError, OnFull, ProducerApp, ProducerSpec, Spread};
+
+use history::{LogId, ProcessId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,81 +64,6 @@ pub enum RoleSpec {
     Consumer(ConsumerSpec),
     /// Asks brokers for ends and windows through the wire client.
     Sampler(SamplerSpec),
-}
-
-/// A producer.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct ProducerSpec {
-    /// Who it is in the history.
-    pub process: ProcessId,
-    /// Whose values it appends.
-    pub writer: WriterId,
-    /// How fast.
-    pub load: Load,
-    /// Bytes of a payload.
-    pub record_bytes: usize,
-    /// Which log each record goes to.
-    pub spread: Spread,
-    /// librdkafka's properties.
-    pub properties: BTreeMap<String, String>,
-}
-
-/// How fast records are handed over.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Load {
-    /// By plan: record n is due n / `per_second` after the start, whatever became of those before it.
-    OpenLoop {
-        /// Records per second, over 0.
-        per_second: f64,
-    },
-    /// As fast as replies allow.
-    ClosedLoop {
-        /// Records handed over and not yet reported; 1 is a synchronous producer.
-        outstanding_max: u64,
-    },
-    /// So many records at once, then the end.
-    Wave {
-        /// Records.
-        records: u64,
-        /// How long to wait for their reports.
-        wait_ms_max: u64,
-    },
-}
-
-/// Which log a record goes to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Spread {
-    /// Each log in turn.
-    RoundRobin,
-    /// By a key drawn from `keys`; a key always goes to the same log.
-    Keyed {
-        /// How many keys, over 0.
-        keys: u64,
-    },
-}
-
-/// A consumer.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct ConsumerSpec {
-    /// Who it is in the history.
-    pub process: ProcessId,
-    /// How it comes by its logs.
-    pub mode: ConsumerMode,
-    /// librdkafka's properties.
-    pub properties: BTreeMap<String, String>,
-}
-
-/// How a consumer comes by its logs.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ConsumerMode {
-    /// Takes these, from their beginning.
-    Assign {
-        /// Of [`ClientSpec::logs`].
-        logs: Vec<LogId>,
-    },
 }
 
 /// A sampler.
@@ -221,20 +151,11 @@ impl ClientSpec {
     }
 }
 
-impl ProducerSpec {
-    fn is_possible(&self) -> bool {
-        let paced = match self.load {
-            Load::OpenLoop { per_second } => per_second.is_finite() && per_second > 0.0,
-            Load::ClosedLoop { outstanding_max } => outstanding_max > 0,
-            Load::Wave { .. } => true,
-        };
-        paced && self.spread != Spread::Keyed { keys: 0 } && self.writer.0 <= history::Value::WRITER_MAX
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use history::WriterId;
+    use std::collections::BTreeMap;
 
     fn spec(roles: Vec<RoleSpec>) -> ClientSpec {
         let log = |n| LogPlace { id: LogId(n), topic: "t".into(), partition: n as i32 };
@@ -252,7 +173,8 @@ mod tests {
 
     fn producer(load: Load, spread: Spread, writer: u32) -> RoleSpec {
         let (process, writer, properties) = (ProcessId(0), WriterId(writer), BTreeMap::new());
-        RoleSpec::Producer(ProducerSpec { process, writer, load, record_bytes: 0, spread, properties })
+        let app = ProducerApp::default();
+        RoleSpec::Producer(ProducerSpec { process, writer, load, record_bytes: 0, spread, properties, app })
     }
 
     fn consumer(log: u32) -> RoleSpec {
