@@ -127,6 +127,19 @@ pub enum Event {
     Removed {
         partition: TopicPartition,
     },
+    /// This node coordinates what is kept in this partition from now on; records that made no sense were skipped.
+    CoordinatorLoaded {
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+        records: u64,
+        skipped: u64,
+        load_ms: u64,
+    },
+    /// This node no longer coordinates what is kept in this partition.
+    CoordinatorLost {
+        partition: TopicPartition,
+        epoch: LeaderEpoch,
+    },
     /// A log folder failed; the node halts.
     LogDirFailed {
         dir: String,

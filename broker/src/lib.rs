@@ -3,8 +3,8 @@
 //!
 //! The rooms: `server` takes frames off sockets and keeps answers in order; `handlers` is one API a file behind one
 //! table; `partition` decides what a replica may do (leader, follower, ISR, high watermark), `replication` fetches from
-//! leaders; `log` keeps records on disk; `controller` and `metadata` decide and spread who leads what; `node`
-//! starts and stops it; `evidence` says what happened.
+//! leaders; `coordinator` keeps state machines in internal topics; `log` keeps records on disk; `controller` and
+//! `metadata` decide and spread who leads what; `node` starts and stops it; `evidence` says what happened.
 //!
 //! **Invariant:** nothing here shares code with the clients or the checker, and nothing here prints, except
 //! `main_from_properties`, which tells people why a node could not start.
@@ -14,6 +14,7 @@ pub mod bugs;
 pub mod clock;
 pub mod config;
 pub mod controller;
+pub mod coordinator;
 pub mod evidence;
 pub mod halt;
 pub mod handlers;

@@ -13,13 +13,12 @@ use kafka_protocol::messages::{MetadataRequest, MetadataResponse};
 
 use super::wire;
 use crate::broker::Broker;
+use crate::coordinator::topic::INTERNAL;
 use crate::metadata::rpc::{CreateTopics, NewTopic};
 use crate::metadata::{ClusterImage, PartitionImage, TopicId, TopicImage};
 use crate::server::call::{Call, Reply};
 use crate::server::shape::Layout::{Structs, Text};
 use crate::server::shape::{BYTE, Shape, UUID, always, between, since};
-
-const INTERNAL: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
 
 enum Wanted {
     All,

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{produce_old, wire};
 use crate::broker::Broker;
 use crate::bugs::Bug;
+use crate::coordinator::topic::INTERNAL;
 use crate::log::Origin;
 use crate::partition::watchers::Interest;
 use crate::partition::{Accepted, Commit, Partition};
@@ -110,6 +111,9 @@ fn append_all(broker: &Arc<Broker>, topics: Vec<TopicProduceData>, acks: Result<
 }
 
 fn append(broker: &Arc<Broker>, topic: &str, data: PartitionProduceData, acks: Acks) -> Outcome {
+    if INTERNAL.contains(&topic) {
+        return Outcome::Refused(ResponseError::InvalidTopicException, format!("only coordinators write to {topic}"));
+    }
     let partition = match broker.partition(topic, data.index) {
         Ok(partition) => partition,
         Err(error) => return Outcome::Refused(error, error.to_string()),

@@ -26,7 +26,7 @@ const MAX_TIMESTAMP_AT: usize = 35;
 const CODEC_MASK: i16 = 0x07;
 const CODEC_LAST: i16 = 4;
 const APPEND_TIME: i16 = 0x08;
-pub(super) const TRANSACTIONAL: i16 = 0x10;
+pub(crate) const TRANSACTIONAL: i16 = 0x10;
 pub(super) const CONTROL: i16 = 0x20;
 
 /// What is wrong with bytes that should be a record batch.

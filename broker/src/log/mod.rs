@@ -27,7 +27,7 @@ pub mod producer_snapshot;
 pub mod producers;
 mod read;
 mod reader;
-mod records;
+pub(crate) mod records;
 mod recovery;
 mod restore;
 mod retention;

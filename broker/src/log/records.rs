@@ -14,7 +14,7 @@ const PLAIN_BYTES_MAX: usize = 64 << 20;
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record<'a> {
+pub(crate) struct Record<'a> {
     pub offset: Offset,
     pub timestamp_ms: i64,
     pub key: Option<&'a [u8]>,
@@ -22,12 +22,12 @@ pub(super) struct Record<'a> {
 }
 
 /// The records of `batch` without their compression; `None` if they cannot be decompressed within the limit.
-pub(super) fn decompressed<'a>(batch: &Batch<'a>) -> Option<Cow<'a, [u8]>> {
+pub(crate) fn decompressed<'a>(batch: &Batch<'a>) -> Option<Cow<'a, [u8]>> {
     decompress(batch.header.codec(), batch.records(), PLAIN_BYTES_MAX)
 }
 
 /// The records in `plain`, the decompressed records of `batch`, up to the first that makes no sense.
-pub(super) fn records<'a>(batch: &Batch<'_>, plain: &'a [u8]) -> impl Iterator<Item = Record<'a>> {
+pub(crate) fn records<'a>(batch: &Batch<'_>, plain: &'a [u8]) -> impl Iterator<Item = Record<'a>> {
     let header = batch.header;
     let mut rest = plain;
     let mut left = header.record_count;

@@ -5,6 +5,7 @@
 //! produce    leader: append, and whether what was appended is committed
 //! fetch      leader: what a consumer and what a follower may read, and what a follower's fetch proves
 //! offsets    leader: end, start and epoch questions
+//! reign      leader: one coordinator's state, replayed and appended to
 //! follow     follower: append what the leader sent, truncate what the leader does not have
 //! sync       either: fsync as flush.messages and flush.ms ask, many appends at a time
 //! ```
@@ -21,6 +22,7 @@ mod follow;
 pub mod leadership;
 mod offsets;
 mod produce;
+mod reign;
 mod sync;
 pub mod watchers;
 

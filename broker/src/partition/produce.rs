@@ -4,6 +4,7 @@
 //! append when the in-sync replicas are too few, and told "after append" when they became too few meanwhile: then the
 //! records are in the log and nobody knows yet whether they stay.
 
+use super::leadership::Leadership;
 use super::watchers::Change;
 use super::{Partition, PartitionError, Role};
 use crate::clock;
@@ -44,9 +45,20 @@ impl Partition {
     /// # Errors
     /// [`PartitionError`]: nothing was appended.
     pub fn append(&self, batches: &mut [u8], all: bool, origin: Origin) -> Result<Accepted, PartitionError> {
+        self.append_if(batches, all, origin, |_| true)
+    }
+
+    /// As [`Partition::append`], if the leadership is one that `fits`.
+    pub(super) fn append_if(
+        &self,
+        batches: &mut [u8],
+        all: bool,
+        origin: Origin,
+        fits: impl FnOnce(&Leadership) -> bool,
+    ) -> Result<Accepted, PartitionError> {
         let mut inner = self.lock();
         let Role::Leader(leadership) = &inner.role else { return Err(PartitionError::NotLeader) };
-        if !self.context.lease.held() {
+        if !self.context.lease.held() || !fits(leadership) {
             return Err(PartitionError::NotLeader);
         }
         if all && inner.is_short(leadership) {
