@@ -4,9 +4,11 @@
 //! a clone for as long as it likes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::evidence::Events;
@@ -51,6 +53,22 @@ impl Broker {
     /// Waits for such images.
     pub fn images(&self) -> watch::Receiver<Arc<ClusterImage>> {
         self.applied.subscribe()
+    }
+
+    /// Waits until this broker acts upon all that the controller has committed by now, but no longer than this.
+    pub async fn catch_up(&self, patience: Duration) {
+        let Ok(quorum) = self.controller.describe_quorum().await else { return };
+        let mut images = self.images();
+        let _late = timeout(patience, images.wait_for(|image| image.version >= quorum.version)).await;
+    }
+
+    /// Writes the checkpoints now.
+    pub async fn checkpoint(self: &Arc<Self>) {
+        let broker = self.clone();
+        let written = tokio::task::spawn_blocking(move || broker.replicas.checkpoint()).await;
+        if let Ok(Err(error)) = written {
+            self.halt.because(&error);
+        }
     }
 
     /// The replica kept here, or why there is none.

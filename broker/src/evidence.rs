@@ -95,6 +95,14 @@ pub enum Event {
         to: Offset,
         why: String,
     },
+    /// Records before `to` are gone; `segments` whole files with them.
+    LogStart {
+        partition: TopicPartition,
+        from: Offset,
+        to: Offset,
+        segments: u32,
+        why: String,
+    },
     /// A request was refused because it, or this node, is of another time.
     Fenced {
         what: String,

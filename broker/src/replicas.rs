@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::clock;
-use crate::config::{Config, TopicConfig};
+use crate::config::{Config, Layers, TopicConfig};
 use crate::evidence::Event;
 use crate::evidence::Events;
 use crate::ids::{Offset, TopicPartition};
@@ -42,7 +42,7 @@ impl Recovered {
     /// # Errors
     /// [`StorageError`]: the folder is unusable.
     pub fn open(storage: Storage, config: &Config, events: &Events) -> Result<Recovered, StorageError> {
-        let settings = config.topic(&BTreeMap::new());
+        let settings = config.plain_topic();
         let mut logs = Vec::new();
         for (id, topic_id) in storage.found()? {
             let known = storage.known(&id);
@@ -82,8 +82,9 @@ impl Replicas {
     pub fn apply(&self, image: &ClusterImage, config: &Config) -> Result<Vec<(Arc<Partition>, Duty)>, LogError> {
         self.remove_gone(image)?;
         let mut duties = Vec::new();
+        let layers = Layers::of(config, image);
         for (name, topic) in &image.topics {
-            self.apply_topic(name, topic, config, &mut duties)?;
+            self.apply_topic(name, topic, layers, &mut duties)?;
         }
         Ok(duties)
     }
@@ -92,11 +93,11 @@ impl Replicas {
         &self,
         name: &str,
         topic: &TopicImage,
-        config: &Config,
+        layers: Layers<'_>,
         duties: &mut Vec<(Arc<Partition>, Duty)>,
     ) -> Result<(), LogError> {
         let mine = (0..).zip(&topic.partitions).filter(|(_, state)| state.replicas.contains(&self.context.me));
-        let settings = config.topic(&topic.configs);
+        let settings = layers.with_topic(&topic.configs).resolve();
         for (index, state) in mine {
             let partition = match self.find(name, index) {
                 Some(partition) => partition,

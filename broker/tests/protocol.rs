@@ -71,6 +71,13 @@ fn ask(wire: &mut Wire, key: ApiKey, version: i16) -> bool {
         }
         ApiKey::CreatePartitions => small!(CreatePartitionsRequest::default()),
         ApiKey::DescribeCluster => small!(DescribeClusterRequest::default()),
+        ApiKey::AlterConfigs => small!(AlterConfigsRequest::default()),
+        ApiKey::IncrementalAlterConfigs => small!(IncrementalAlterConfigsRequest::default()),
+        ApiKey::DeleteRecords => small!(DeleteRecordsRequest::default()),
+        ApiKey::ElectLeaders => small!(ElectLeadersRequest::default()),
+        ApiKey::AlterPartitionReassignments => small!(AlterPartitionReassignmentsRequest::default()),
+        ApiKey::ListPartitionReassignments => small!(ListPartitionReassignmentsRequest::default()),
+        ApiKey::DescribeLogDirs => small!(DescribeLogDirsRequest::default().with_topics(None)),
         other => panic!("no request for {other:?}"),
     }
 }

@@ -1,8 +1,8 @@
 //! What a node is told: a `.properties` file with Kafka's names becomes a checked `Config`.
 //!
 //! **Invariant:** a `Config` is valid and complete; nothing stringly typed goes further, except the values kept for
-//! DescribeConfigs. An unknown name is an error that says the nearest valid one. Topic overrides arrive later, with the
-//! cluster image, and are resolved by `TopicConfig`.
+//! DescribeConfigs. An unknown name is an error that says the nearest valid one. What is set on topics and brokers while
+//! they run arrives later, with the cluster image: `Layers`.
 
 pub mod listener;
 pub mod properties;
@@ -17,7 +17,7 @@ use java_properties::{LineContent, PropertiesIter};
 use thiserror::Error;
 
 pub use listener::{Address, Listener, Voter};
-pub use topic::TopicConfig;
+pub use topic::{Layers, TopicConfig};
 
 use crate::bugs::{self, Bugs};
 use crate::ids::NodeId;
@@ -181,9 +181,9 @@ impl Config {
         &self.values
     }
 
-    /// What a topic with these overrides is to do.
-    pub fn topic(&self, overrides: &BTreeMap<String, String>) -> TopicConfig {
-        TopicConfig::resolve(&self.values, overrides)
+    /// What a topic that nobody has set anything for is to do.
+    pub fn plain_topic(&self) -> TopicConfig {
+        Layers::of_file(&self.values).resolve()
     }
 }
 
@@ -342,7 +342,7 @@ mod tests {
         assert_eq!((config.roles, config.node), (Roles::Broker, NodeId(1)));
         assert_eq!(config.events_file, Path::new("/tmp/x/events.jsonl"));
         assert_eq!(config.session_timeout, Duration::from_secs(9));
-        assert_eq!(config.topic(&BTreeMap::new()).min_insync_replicas, 1);
+        assert_eq!(config.plain_topic().min_insync_replicas, 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A property with a `topic` name can be overridden per topic under that name. `EFFECTLESS` lists Kafka properties that
 //! are accepted so that one file serves both systems, and that change nothing here. Not here: what the values do.
 
-use Kind::{Bool, Int, List, Long, Text};
+use Kind::{Bool, Choice, Choices, Int, List, Long, Ratio, Text};
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,12 @@ pub enum Kind {
     Text,
     /// Comma separated texts.
     List,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Comma separated words out of these.
+    Choices(&'static [&'static str]),
+    /// A share from 0 to 1.
+    Ratio,
 }
 
 /// One property.
@@ -40,6 +46,12 @@ impl Property {
     pub fn check(&self, value: &str) -> Result<(), String> {
         let (min, max) = match self.kind {
             Text | List => return Ok(()),
+            Choice(words) => return one_of(words, value),
+            Choices(words) => return value.split(',').map(str::trim).try_for_each(|word| one_of(words, word)),
+            Ratio => {
+                let share = value.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+                return share.map(drop).ok_or_else(|| "expected a number from 0 to 1".to_owned());
+            }
             Bool => return value.parse::<bool>().map(drop).map_err(|_| "expected true or false".to_owned()),
             Int(min) => (min, i64::from(i32::MAX)),
             Long(min) => (min, i64::MAX),
@@ -49,6 +61,20 @@ impl Property {
             _ => Err(format!("expected a whole number from {min} to {max}")),
         }
     }
+
+    /// Whether elements can be added to it and taken out of it.
+    pub fn is_list(&self) -> bool {
+        matches!(self.kind, List | Choices(_))
+    }
+
+    /// Whether it can be changed while a broker runs: topics inherit it.
+    pub fn is_dynamic(&self) -> bool {
+        self.topic.is_some()
+    }
+}
+
+fn one_of(words: &[&str], value: &str) -> Result<(), String> {
+    if words.contains(&value) { Ok(()) } else { Err(format!("expected one of {}", words.join(", "))) }
 }
 
 const fn node(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Property {
@@ -206,7 +232,13 @@ pub const TABLE: &[Property] = &[
         "-1",
         "Size of a partition beyond which segments are deleted; -1 never.",
     ),
-    topic("log.cleanup.policy", "cleanup.policy", List, "delete", "delete, compact, or both."),
+    topic(
+        "log.cleanup.policy",
+        "cleanup.policy",
+        Choices(&["delete", "compact"]),
+        "delete",
+        "delete, compact, or both.",
+    ),
     topic(
         "log.cleaner.delete.retention.ms",
         "delete.retention.ms",
@@ -217,7 +249,7 @@ pub const TABLE: &[Property] = &[
     topic(
         "log.cleaner.min.cleanable.ratio",
         "min.cleanable.dirty.ratio",
-        Text,
+        Ratio,
         "0.5",
         "Share of dirty log at which compaction starts.",
     ),
@@ -235,7 +267,13 @@ pub const TABLE: &[Property] = &[
         "9223372036854775807",
         "Time after which a record must be compacted.",
     ),
-    topic("log.message.timestamp.type", "message.timestamp.type", Text, "CreateTime", "CreateTime or LogAppendTime."),
+    topic(
+        "log.message.timestamp.type",
+        "message.timestamp.type",
+        Choice(&["CreateTime", "LogAppendTime"]),
+        "CreateTime",
+        "Whose clock stamps the records: the producer's or the leader's.",
+    ),
     topic(
         "log.message.timestamp.before.max.ms",
         "message.timestamp.before.max.ms",
@@ -258,7 +296,16 @@ pub const TABLE: &[Property] = &[
         "60000",
         "Time between forgetting a file and deleting it.",
     ),
-    topic("compression.type", "compression.type", Text, "producer", "producer keeps what the producer sent."),
+    topic(
+        "compression.type",
+        "compression.type",
+        Choice(&["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]),
+        "producer",
+        "How records are kept; producer keeps what the producer sent.",
+    ),
+    node("log.cleaner.enable", Bool, "true", "Whether topics with cleanup.policy=compact are compacted."),
+    node("log.cleaner.backoff.ms", Long(1), "15000", "Time between looks for logs to compact."),
+    node("log.cleaner.dedupe.buffer.size", Long(1), "134217728", "Memory for the keys of one log that is compacted."),
     node("log.retention.check.interval.ms", Long(1), "300000", "Time between looks for old segments."),
 ];
 
@@ -267,8 +314,6 @@ pub const EFFECTLESS: &[&str] = &[
     "background.threads",
     "group.initial.rebalance.delay.ms",
     "inter.broker.protocol.version",
-    "log.cleaner.dedupe.buffer.size",
-    "log.cleaner.enable",
     "log.cleaner.threads",
     "log.retention.hours",
     "metadata.log.dir",

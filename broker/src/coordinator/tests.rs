@@ -83,7 +83,7 @@ impl World {
         };
         let id = TopicPartition { topic: topic::TRANSACTIONS.to_owned(), index: 0 };
         let partition = Partition::new(id, TopicId(Uuid::nil()), log, nought, Arc::new(context));
-        let config = Config::parse(b"node.id=1\nlog.dirs=/x/y\n").unwrap().topic(&BTreeMap::new());
+        let config = Config::parse(b"node.id=1\nlog.dirs=/x/y\n").unwrap().plain_topic();
         partition.configure(&config);
         let state = PartitionImage::new(vec![ME, OTHER], vec![ME]);
         World { _folder: folder, partition: Arc::new(partition), state }

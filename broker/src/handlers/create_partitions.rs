@@ -34,6 +34,9 @@ pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
         let topics: Vec<_> = request.topics.iter().map(understand).collect();
         let (count, validate_only) = (topics.len(), request.validate_only);
         let asked = broker.controller.create_partitions(CreatePartitions { topics, validate_only }).await;
+        if asked.is_ok() && !validate_only {
+            broker.catch_up(wire::millis(request.timeout_ms)).await;
+        }
         let answers = asked.unwrap_or_else(|error| vec![Err(error); count]);
         let results = request.topics.into_iter().zip(answers).map(|(topic, answer)| {
             let (code, message) = wire::controller_error(&answer);

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::wire;
 use crate::broker::Broker;
-use crate::config::{properties, topic};
+use crate::config::{Layers, properties};
 use crate::ids::NodeId;
 use crate::metadata::rpc::{CreateTopics, CreatedTopic, NewTopic, Placement};
 use crate::metadata::{Configs, ControllerError};
@@ -39,7 +39,7 @@ pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     };
     let broker = broker.clone();
     call.later::<CreateTopicsRequest, _>(async move {
-        let wanted: Vec<_> = request.topics.iter().map(understand).collect();
+        let wanted: Vec<_> = request.topics.iter().map(|topic| once(topic, &request)).collect();
         let answers = create(&broker, &wanted, request.validate_only).await;
         if !request.validate_only {
             arrival(&broker, &request, &answers).await;
@@ -48,6 +48,13 @@ pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
         let results = results.map(|((asked, wanted), answer)| result(&broker, asked, wanted, answer));
         CreateTopicsResponse::default().with_topics(results.collect())
     })
+}
+
+fn once(asked: &CreatableTopic, request: &CreateTopicsRequest) -> Result<NewTopic, ControllerError> {
+    match request.topics.iter().filter(|topic| topic.name == asked.name).count() {
+        1 => understand(asked),
+        _ => Err(ControllerError::InvalidRequest("a topic may be named once".into())),
+    }
 }
 
 fn understand(asked: &CreatableTopic) -> Result<NewTopic, ControllerError> {
@@ -62,6 +69,10 @@ fn placement(asked: &CreatableTopic) -> Result<Placement, ControllerError> {
     if asked.assignments.is_empty() {
         let (partitions, replication_factor) = (asked.num_partitions, asked.replication_factor);
         return Ok(Placement::Automatic { partitions, replication_factor });
+    }
+    if (asked.num_partitions, asked.replication_factor) != (-1, -1) {
+        let problem = "either an assignment or numbers of partitions and replicas";
+        return Err(ControllerError::InvalidRequest(problem.into()));
     }
     let replicas = asked.assignments.iter().map(|assignment| {
         (assignment.partition_index, assignment.broker_ids.iter().map(|broker| NodeId(broker.0)).collect())
@@ -127,9 +138,11 @@ fn result(
 }
 
 fn configs(broker: &Broker, overrides: &Configs) -> Vec<CreatableTopicConfigs> {
+    let image = broker.image();
+    let layers = Layers::of(&broker.config, &image).with_topic(overrides);
     let all = properties::topic_properties().filter_map(|property| property.topic);
     let all = all.map(|name| {
-        let (value, source) = topic::effective(broker.config.values(), overrides, name);
+        let (value, source) = layers.effective(name);
         let config = CreatableTopicConfigs::default().with_name(wire::text(name)).with_value(Some(wire::text(value)));
         config.with_config_source(source as i8)
     });

@@ -1,4 +1,5 @@
-//! DescribeConfigs (32): effective values of a topic or of this broker, each with its source.
+//! DescribeConfigs (32): effective values of a topic or of this broker, each with its source; of the broker without a
+//! name, what is set for all brokers while they run.
 
 use std::sync::Arc;
 
@@ -8,17 +9,15 @@ use kafka_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
+use super::configs::{BROKER, TOPIC};
 use super::wire;
 use crate::broker::Broker;
+use crate::config::Layers;
 use crate::config::properties::{self, Kind, Property};
-use crate::config::topic::{self, Source};
-use crate::metadata::Configs;
+use crate::config::topic::Source;
 use crate::server::call::{Call, Reply};
 use crate::server::shape::Layout::{List, Structs, Text};
 use crate::server::shape::{BYTE, Shape, always, since};
-
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
 
 struct Detail {
     synonyms: bool,
@@ -68,38 +67,42 @@ fn of_topic(broker: &Broker, name: &str, detail: &Detail) -> Described {
     let image = broker.image();
     let overrides = &image.topics.get(name).ok_or(ResponseError::UnknownTopicOrPartition)?.configs;
     let all = properties::topic_properties().filter_map(|property| Some((property, property.topic?)));
-    Ok(all.map(|(property, name)| topic_config(broker, property, name, overrides, detail)).collect())
+    let layers = Layers::of(&broker.config, &image).with_topic(overrides);
+    Ok(all.map(|(property, name)| topic_config(layers, property, name, detail)).collect())
 }
 
 fn topic_config(
-    broker: &Broker,
+    layers: Layers<'_>,
     property: &'static Property,
     name: &str,
-    overrides: &Configs,
     detail: &Detail,
 ) -> DescribeConfigsResourceResult {
-    let (value, source) = topic::effective(broker.config.values(), overrides, name);
+    let (value, source) = layers.effective(name);
     let mut synonyms = Vec::new();
     if source == Source::Topic {
         synonyms.push(synonym(name, value, source));
     }
-    let (inherited, from) = topic::of_node(broker.config.values(), property);
-    synonyms.push(synonym(property.name, inherited, from));
+    let inherited = layers.all_inherited(property).into_iter();
+    synonyms.extend(inherited.map(|(value, source)| synonym(property.name, value, source)));
     let config = config(property, name, (value, source), detail);
     if detail.synonyms { config.with_synonyms(synonyms) } else { config }
 }
 
 fn of_broker(broker: &Broker, name: &str, detail: &Detail) -> Described {
-    if name != broker.config.node.to_string() {
+    let image = broker.image();
+    let layers = Layers::of(&broker.config, &image);
+    let of_all = name.is_empty();
+    if !of_all && name != broker.config.node.to_string() {
         return Err(ResponseError::InvalidRequest);
     }
-    let values = broker.config.values();
-    let all = properties::TABLE.iter();
-    let all = all.map(|property| {
-        let found = topic::of_node(values, property);
-        let described = config(property, property.name, found, detail).with_read_only(true);
-        let synonyms = if detail.synonyms { vec![synonym(property.name, found.0, found.1)] } else { Vec::new() };
-        described.with_synonyms(synonyms)
+    let all = properties::TABLE.iter().filter_map(|property| {
+        let mut found = layers.all_inherited(property);
+        found.retain(|(_, source)| !of_all || *source == Source::Cluster);
+        let strongest = *found.first()?;
+        let described = config(property, property.name, strongest, detail).with_read_only(!property.is_dynamic());
+        let synonyms = found.iter().filter(|_| detail.synonyms);
+        let synonyms = synonyms.map(|(value, source)| synonym(property.name, value, *source));
+        Some(described.with_synonyms(synonyms.collect()))
     });
     Ok(all.collect())
 }
@@ -112,10 +115,11 @@ fn config(
 ) -> DescribeConfigsResourceResult {
     let kind = match property.kind {
         Kind::Bool => 1,
-        Kind::Text => 2,
+        Kind::Text | Kind::Choice(_) => 2,
         Kind::Int(_) => 3,
         Kind::Long(_) => 5,
-        Kind::List => 7,
+        Kind::Ratio => 6,
+        Kind::List | Kind::Choices(_) => 7,
     };
     DescribeConfigsResourceResult::default()
         .with_name(wire::text(name))

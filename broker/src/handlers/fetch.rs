@@ -135,6 +135,7 @@ fn understand_part(broker: &Broker, topic: Option<&str>, part: &FetchPartition) 
         offset: Offset(part.fetch_offset),
         current_epoch: wire::epoch(part.current_leader_epoch),
         last_epoch: wire::epoch(part.last_fetched_epoch),
+        log_start: (part.log_start_offset >= 0).then_some(Offset(part.log_start_offset)),
         bytes_max: usize::try_from(part.partition_max_bytes).unwrap_or(0),
         at_least_one: true,
     };

@@ -6,17 +6,25 @@
 //!
 //! To add an API: a file beside this one with its `SHAPE` and `handle`, and a row in `TABLE`.
 
+mod alter_configs;
+mod alter_reassignments;
 mod api_versions;
+mod configs;
 mod create_partitions;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_log_dirs;
+mod elect_leaders;
 mod fetch;
 mod find_coordinator;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod leader_epoch;
 mod list_offsets;
+mod list_reassignments;
 mod metadata;
 mod produce;
 mod produce_old;
@@ -57,10 +65,17 @@ const TABLE: &[Api] = &[
     api(ApiKey::ApiVersions, (0, 4), &api_versions::SHAPE, api_versions::handle),
     api(ApiKey::CreateTopics, (2, 7), &create_topics::SHAPE, create_topics::handle),
     api(ApiKey::DeleteTopics, (1, 6), &delete_topics::SHAPE, delete_topics::handle),
+    api(ApiKey::DeleteRecords, (0, 2), &delete_records::SHAPE, delete_records::handle),
     api(ApiKey::InitProducerId, (0, 4), &init_producer_id::SHAPE, init_producer_id::handle),
     api(ApiKey::OffsetForLeaderEpoch, (2, 4), &leader_epoch::SHAPE, leader_epoch::handle),
     api(ApiKey::DescribeConfigs, (1, 4), &describe_configs::SHAPE, describe_configs::handle),
+    api(ApiKey::AlterConfigs, (0, 2), &alter_configs::SHAPE, alter_configs::handle),
+    api(ApiKey::DescribeLogDirs, (1, 4), &describe_log_dirs::SHAPE, describe_log_dirs::handle),
     api(ApiKey::CreatePartitions, (0, 3), &create_partitions::SHAPE, create_partitions::handle),
+    api(ApiKey::ElectLeaders, (0, 2), &elect_leaders::SHAPE, elect_leaders::handle),
+    api(ApiKey::IncrementalAlterConfigs, (0, 1), &incremental_alter_configs::SHAPE, incremental_alter_configs::handle),
+    api(ApiKey::AlterPartitionReassignments, (0, 0), &alter_reassignments::SHAPE, alter_reassignments::handle),
+    api(ApiKey::ListPartitionReassignments, (0, 0), &list_reassignments::SHAPE, list_reassignments::handle),
     api(ApiKey::DescribeCluster, (0, 1), &describe_cluster::SHAPE, describe_cluster::handle),
 ];
 
@@ -105,7 +120,11 @@ mod tests {
             FindCoordinator FindCoordinatorRequest, ApiVersions ApiVersionsRequest, CreateTopics CreateTopicsRequest,
             DeleteTopics DeleteTopicsRequest, InitProducerId InitProducerIdRequest,
             OffsetForLeaderEpoch OffsetForLeaderEpochRequest, DescribeConfigs DescribeConfigsRequest,
-            CreatePartitions CreatePartitionsRequest, DescribeCluster DescribeClusterRequest
+            CreatePartitions CreatePartitionsRequest, DescribeCluster DescribeClusterRequest,
+            AlterConfigs AlterConfigsRequest, IncrementalAlterConfigs IncrementalAlterConfigsRequest,
+            DeleteRecords DeleteRecordsRequest, ElectLeaders ElectLeadersRequest,
+            AlterPartitionReassignments AlterPartitionReassignmentsRequest, DescribeLogDirs DescribeLogDirsRequest,
+            ListPartitionReassignments ListPartitionReassignmentsRequest
         }
     }
 

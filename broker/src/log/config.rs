@@ -1,5 +1,8 @@
 //! The settings of a topic that its storage obeys, with Kafka's defaults.
 
+use super::batch::Codec;
+use crate::bugs::Bugs;
+
 /// Which clock a batch's timestamps come from (`message.timestamp.type`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimestampType {
@@ -18,6 +21,30 @@ pub enum OffsetGaps {
     Refused,
     /// The topic is, or ever was, compacted: batches may be missing.
     Allowed,
+}
+
+/// What becomes of old records (`cleanup.policy`); both may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cleanup {
+    /// Segments that are too old or too many are deleted.
+    pub delete: bool,
+    /// Records that a later one of the same key replaces are taken out.
+    pub compact: bool,
+}
+
+/// When and how a log is compacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompactionConfig {
+    /// `min.cleanable.dirty.ratio`, in millionths.
+    pub dirty_ppm_min: u32,
+    /// `min.compaction.lag.ms`
+    pub lag_ms_min: i64,
+    /// `max.compaction.lag.ms`
+    pub lag_ms_max: i64,
+    /// `delete.retention.ms`: how long a tombstone stays after it was first seen by a compaction.
+    pub delete_retention_ms: i64,
+    /// `log.cleaner.dedupe.buffer.size`: memory for keys.
+    pub keys_bytes_max: usize,
 }
 
 /// Settings of one log. Every field is named after Kafka's topic or broker property of the same meaning.
@@ -51,6 +78,14 @@ pub struct LogConfig {
     pub dedup_batches: usize,
     /// Whether holes are allowed.
     pub offset_gaps: OffsetGaps,
+    /// `cleanup.policy`
+    pub cleanup: Cleanup,
+    /// How it is compacted, if it is.
+    pub compaction: CompactionConfig,
+    /// `compression.type`: what batches are recompressed to; `None` keeps the producer's.
+    pub compression: Option<Codec>,
+    /// Planted bugs.
+    pub bugs: Bugs,
 }
 
 impl Default for LogConfig {
@@ -71,6 +106,16 @@ impl Default for LogConfig {
             producer_id_expiration_ms: 24 * 60 * 60 * 1000,
             dedup_batches: 5,
             offset_gaps: OffsetGaps::Refused,
+            cleanup: Cleanup { delete: true, compact: false },
+            compaction: CompactionConfig {
+                dirty_ppm_min: 500_000,
+                lag_ms_min: 0,
+                lag_ms_max: i64::MAX,
+                delete_retention_ms: 24 * 60 * 60 * 1000,
+                keys_bytes_max: 128 << 20,
+            },
+            compression: None,
+            bugs: Bugs::NONE,
         }
     }
 }

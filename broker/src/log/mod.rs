@@ -39,7 +39,8 @@ mod transactions;
 
 pub use crate::ids::{LeaderEpoch, Offset};
 pub use append::{AppendError, Appended, Origin};
-pub use config::{LogConfig, OffsetGaps, TimestampType};
+pub use batch::Codec;
+pub use config::{Cleanup, CompactionConfig, LogConfig, OffsetGaps, TimestampType};
 pub use flush::FlushTicket;
 pub use partition_log::{Log, LogError, Truncated};
 pub use producers::ProducerId;

@@ -188,6 +188,7 @@ fn fetch_setting(broker: &Broker) -> replication::Setting {
         image: broker.context.image.clone(),
         standing: broker.controller.standing(),
         events: broker.events.clone(),
+        replicas: broker.replicas.clone(),
         halt: broker.halt.clone(),
     }
 }

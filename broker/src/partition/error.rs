@@ -29,6 +29,9 @@ pub enum PartitionError {
     /// The offset is not in the log.
     #[error("offset out of range")]
     OffsetOutOfRange,
+    /// The topic's `cleanup.policy` does not delete.
+    #[error("cleanup.policy does not allow records to be deleted")]
+    KeptByPolicy,
     /// The fetcher is no replica, or an outdated incarnation of one.
     #[error("stale replica: {0}")]
     StaleReplica(&'static str),
@@ -64,6 +67,7 @@ impl PartitionError {
             PartitionError::NotEnoughReplicasAfterAppend => ResponseError::NotEnoughReplicasAfterAppend,
             PartitionError::OffsetNotAvailable => ResponseError::OffsetNotAvailable,
             PartitionError::OffsetOutOfRange => ResponseError::OffsetOutOfRange,
+            PartitionError::KeptByPolicy => ResponseError::PolicyViolation,
             PartitionError::Append(error) => of_append(error),
             PartitionError::Corrupt(_) => ResponseError::CorruptMessage,
             PartitionError::Storage(_) => ResponseError::KafkaStorageError,

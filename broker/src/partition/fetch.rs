@@ -32,6 +32,8 @@ pub struct ReadAt {
     pub current_epoch: Option<LeaderEpoch>,
     /// The epoch of the last record it has (KIP-595).
     pub last_epoch: Option<LeaderEpoch>,
+    /// Where the reader's log starts, if it is a follower.
+    pub log_start: Option<Offset>,
     /// Most bytes.
     pub bytes_max: usize,
     /// Whether one whole batch comes even if it is larger (KIP-74).
@@ -86,6 +88,7 @@ impl Partition {
         let change = self.advance(&mut inner);
         drop(inner);
         change.into_iter().for_each(|change| self.watchers.tell(change));
+        self.follower_starts(follower, at.log_start);
         Ok(proposal)
     }
 

@@ -41,6 +41,8 @@ impl Partition {
 
     /// Appends what the leader sent, and follows its high watermark and log start.
     ///
+    /// Says whether the start moved, which is to be kept in the checkpoint.
+    ///
     /// # Errors
     /// [`PartitionError`]: nothing was appended.
     pub fn replicate(
@@ -49,15 +51,13 @@ impl Partition {
         batches: &[u8],
         high_watermark: Offset,
         log_start: Offset,
-    ) -> Result<(), PartitionError> {
+    ) -> Result<bool, PartitionError> {
         let mut inner = self.lock();
         inner.follows(epoch)?;
         if !batches.is_empty() {
             inner.log.append_as_follower(batches)?;
         }
-        if log_start > inner.log.start_offset() {
-            inner.log.delete_records(log_start);
-        }
+        let moved = self.start_at(&mut inner, log_start, "the leader's log starts here");
         let reached = high_watermark.min(inner.log.end_offset());
         let (raised, end) = (inner.raise(reached), inner.visible_end());
         drop(inner);
@@ -65,7 +65,7 @@ impl Partition {
         if raised {
             self.watchers.tell(Change::HighWatermark(reached));
         }
-        Ok(())
+        Ok(moved)
     }
 
     /// Cuts the log where it parts from the leader's, which shares at most `theirs` with it.

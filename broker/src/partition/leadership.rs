@@ -50,6 +50,8 @@ struct Progress {
     /// Its log end as of its last fetch under this leadership.
     end: Option<Offset>,
     broker_epoch: Option<BrokerEpoch>,
+    /// Where its log starts, as of its last fetch.
+    start: Option<Offset>,
     fetched_ns: u64,
     /// When it last had everything the leader had.
     caught_up_ns: u64,
@@ -201,6 +203,18 @@ impl Leadership {
         }
         let wanted: Vec<NodeId> = settled.iter().copied().chain([follower]).collect();
         Some(self.proposal(&wanted, format!("{follower} caught up at {end}")))
+    }
+
+    /// Notes where a follower's log starts; whether that is news.
+    pub fn started(&mut self, follower: NodeId, start: Offset) -> bool {
+        let Some(progress) = self.followers.get_mut(&follower) else { return false };
+        progress.start.replace(start) != Some(start)
+    }
+
+    /// The lowest start among the followers that are alive; the very first one for a follower nobody has heard of.
+    pub fn lowest_start(&self, alive: impl Fn(NodeId) -> bool) -> Option<Offset> {
+        let living = self.followers.iter().filter(|(follower, _)| alive(**follower));
+        living.map(|(_, progress)| progress.start.unwrap_or(Offset(0))).min()
     }
 
     /// The incarnation of a follower as of its last fetch.
@@ -388,6 +402,15 @@ mod tests {
         let mut leadership = leading(&[ME, A]);
         fetch(&mut leadership, A, 20, &moment(1050, 20, 10));
         assert_eq!(leadership.shrinkage(&moment(9999, 20, 10)), None);
+    }
+
+    #[test]
+    fn the_lowest_start_counts_the_living_and_those_not_heard_of() {
+        let mut leadership = leading(&[ME, A, B]);
+        assert!(leadership.started(A, Offset(4)) && !leadership.started(A, Offset(4)));
+        assert_eq!(leadership.lowest_start(|_| true), Some(Offset(0)));
+        assert_eq!(leadership.lowest_start(|follower| follower == A), Some(Offset(4)));
+        assert_eq!(leadership.lowest_start(|_| false), None);
     }
 
     #[test]

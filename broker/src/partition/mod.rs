@@ -6,6 +6,7 @@
 //! fetch      leader: what a consumer and what a follower may read, and what a follower's fetch proves
 //! offsets    leader: end, start and epoch questions
 //! reign      leader: one coordinator's state, replayed and appended to
+//! start      either: the log's start moves up
 //! follow     follower: append what the leader sent, truncate what the leader does not have
 //! sync       either: fsync as flush.messages and flush.ms ask, many appends at a time
 //! ```
@@ -23,6 +24,7 @@ pub mod leadership;
 mod offsets;
 mod produce;
 mod reign;
+mod start;
 mod sync;
 pub mod watchers;
 
@@ -275,20 +277,15 @@ impl Partition {
         (inner.high_watermark, inner.log.recovery_point(), inner.log.start_offset())
     }
 
+    /// Bytes of the log, and how many records its end is ahead of the high watermark.
+    pub fn size(&self) -> (u64, i64) {
+        let inner = self.lock();
+        (inner.log.size_bytes(), inner.log.end_offset().0 - inner.high_watermark.0)
+    }
+
     /// End of the log.
     pub fn end_offset(&self) -> Offset {
         self.lock().log.end_offset()
-    }
-
-    /// Deletes segments that the topic's settings no longer keep, and forgets idle producers.
-    ///
-    /// # Errors
-    /// [`LogError`]: the log folder is unusable.
-    pub fn delete_old(&self) -> Result<(), LogError> {
-        let mut inner = self.lock();
-        let (now_ms, high_watermark) = (clock::wall_ms(), inner.high_watermark);
-        inner.log.expire_producers(now_ms);
-        inner.log.delete_old(now_ms, high_watermark).map(drop)
     }
 
     /// Ends the replica's life while others may still hold it: it serves nobody and takes nothing any more.

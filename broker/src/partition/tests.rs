@@ -114,7 +114,7 @@ impl World {
     fn new(rules: Rules) -> World {
         let folder = tempfile::tempdir().unwrap();
         let images = watch::Sender::new(Arc::new(image())).subscribe();
-        let config = Config::parse(b"node.id=1\nlog.dirs=/x/y\n").unwrap().topic(&BTreeMap::new());
+        let config = Config::parse(b"node.id=1\nlog.dirs=/x/y\n").unwrap().plain_topic();
         let config = TopicConfig { min_insync_replicas: rules.min_isr, ..config };
         let replicas: BTreeMap<_, _> = REPLICAS.iter().map(|id| (*id, replica(&folder, *id, rules, &images))).collect();
         replicas.values().for_each(|replica| replica.configure(&config));
@@ -153,6 +153,7 @@ impl World {
             offset: position.offset,
             current_epoch: Some(epoch),
             last_epoch: position.last_epoch,
+            log_start: Some(position.log_start),
             bytes_max: 200,
             at_least_one: true,
         };
@@ -167,7 +168,10 @@ impl World {
         let Ok(fetched) = leader.read(Reader::Follower, &at) else { return false };
         match fetched.diverging {
             Some(theirs) => follower.diverged(epoch, theirs).unwrap(),
-            None => follower.replicate(epoch, &fetched.records, fetched.high_watermark, fetched.log_start).unwrap(),
+            None => {
+                let (high_watermark, start) = (fetched.high_watermark, fetched.log_start);
+                follower.replicate(epoch, &fetched.records, high_watermark, start).unwrap();
+            }
         }
         follower.position(epoch) != Some(position)
     }

@@ -17,6 +17,8 @@ pub enum Interest {
     EndBeyond(Offset),
     /// The high watermark has reached this offset.
     Committed(Offset),
+    /// Every living replica's log starts at this offset or beyond.
+    DeletedTo(Offset),
 }
 
 /// What happened.
@@ -26,6 +28,8 @@ pub enum Change {
     End(Offset),
     /// The high watermark moved here.
     HighWatermark(Offset),
+    /// The lowest start among the living replicas moved here.
+    LowWatermark(Offset),
     /// The partition has another role, ISR or state; everybody must look.
     Role,
 }
@@ -36,6 +40,7 @@ impl Interest {
             (_, Change::Role) => true,
             (Interest::EndBeyond(offset), Change::End(end)) => end > offset,
             (Interest::Committed(offset), Change::HighWatermark(high_watermark)) => high_watermark >= offset,
+            (Interest::DeletedTo(offset), Change::LowWatermark(low_watermark)) => low_watermark >= offset,
             _ => false,
         }
     }

@@ -152,17 +152,20 @@ impl Fetcher {
             let id = TopicId(topic.topic_id);
             parts.extend(topic.partitions.into_iter().map(|part| ((id, part.partition_index), part)));
         }
-        let mut lost = Vec::new();
+        let (mut lost, mut moved) = (Vec::new(), false);
         for one in &wanted {
             let part = parts.remove(&(one.partition.topic_id(), one.partition.id().index));
             let Some(part) = part.filter(|_| one.partition.position(one.epoch) == Some(one.position)) else { continue };
             if part.error_code == ResponseError::OffsetOutOfRange.code() {
                 lost.push(one);
             } else {
-                self.take_part(one, &part);
+                moved |= self.take_part(one, &part);
             }
         }
         self.sync(&wanted).await;
+        if moved {
+            self.keep_starts().await;
+        }
         if under_way.is_empty() {
             for one in lost {
                 self.find_bounds(peer, one).await?;
@@ -171,24 +174,28 @@ impl Fetcher {
         Ok(())
     }
 
-    fn take_part(&self, one: &Wanted, part: &PartitionData) {
+    /// Takes what came for one replica; whether the start of its log moved.
+    fn take_part(&self, one: &Wanted, part: &PartitionData) -> bool {
         let diverging = &part.diverging_epoch;
         let taken = if part.error_code != 0 {
             self.assignments.failed(one, self.setting.replica.backoff_max);
-            return;
+            return false;
         } else if diverging.epoch >= 0 {
-            one.partition.diverged(one.epoch, (LeaderEpoch(diverging.epoch), Offset(diverging.end_offset)))
+            one.partition
+                .diverged(one.epoch, (LeaderEpoch(diverging.epoch), Offset(diverging.end_offset)))
+                .map(|()| false)
         } else {
             let records = part.records.as_deref().unwrap_or_default();
             let (high_watermark, start) = (Offset(part.high_watermark), Offset(part.log_start_offset));
             one.partition.replicate(one.epoch, records, high_watermark, start)
         };
         let stuck = diverging.epoch >= 0 && one.partition.position(one.epoch) == Some(one.position);
-        match taken {
-            Ok(()) if stuck => self.assignments.failed(one, self.setting.replica.backoff_max),
-            Ok(()) => self.assignments.succeeded(one),
-            Err(error) => self.refuse(one, &error),
+        match &taken {
+            Ok(_) if stuck => self.assignments.failed(one, self.setting.replica.backoff_max),
+            Ok(_) => self.assignments.succeeded(one),
+            Err(error) => self.refuse(one, error),
         }
+        taken.unwrap_or(false)
     }
 
     fn refuse(&self, one: &Wanted, error: &PartitionError) {
@@ -199,6 +206,14 @@ impl Fetcher {
             .events
             .emit(Event::Note { text: format!("{}: fetched records refused: {error}", one.partition.id()) });
         self.assignments.failed(one, self.setting.replica.backoff_max);
+    }
+
+    /// Keeps moved log starts in the checkpoint before the next fetch tells the leader of them.
+    async fn keep_starts(&self) {
+        let replicas = self.setting.replicas.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || replicas.checkpoint()).await {
+            self.setting.halt.because(&error);
+        }
     }
 
     /// Syncs what the topics want on disk before the next fetch says that it is here.

@@ -21,6 +21,7 @@ use crate::halt::Halt;
 use crate::ids::{NodeId, TopicPartition};
 use crate::metadata::{ClusterImage, Standing};
 use crate::partition::{Duty, Partition};
+use crate::replicas::Replicas;
 use assignments::Assignments;
 
 /// What every fetcher needs.
@@ -38,6 +39,8 @@ pub struct Setting {
     pub standing: watch::Receiver<Standing>,
     /// Where events go.
     pub events: Events,
+    /// All replicas here, for their checkpoints.
+    pub replicas: Arc<Replicas>,
     /// Told of failures of the disk.
     pub halt: Halt,
 }
