@@ -53,6 +53,8 @@ pub enum Command {
     Catalogue(CatalogueArgs),
     /// Start a cluster and keep it up for other clients, until Ctrl-C
     Cluster(Box<ClusterArgs>),
+    /// Bring a system under test into the cache
+    Fetch(FetchArgs),
     /// What there is: faults, claims, bugs, workloads, brokers, scenarios
     List(ListArgs),
     /// Measure the harness and the embedded broker; prints the figures of the README
@@ -264,6 +266,22 @@ pub enum CatalogueCommand {
     },
     /// What can be run
     List,
+}
+
+/// `fetch`.
+#[derive(Args, Debug)]
+pub struct FetchArgs {
+    /// What to fetch
+    pub what: Fetched,
+    /// Which release, e.g. 4.1.0
+    pub version: String,
+}
+
+/// What can be fetched.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fetched {
+    /// Apache Kafka's server and its dependencies
+    Kafka,
 }
 
 /// `list`.

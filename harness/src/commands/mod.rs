@@ -5,6 +5,7 @@ mod catalogue;
 mod check;
 mod cluster;
 mod export;
+mod fetch;
 mod list;
 mod run;
 
@@ -64,6 +65,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Export(args)) => export::export(&args)?,
         Some(Command::Catalogue(args)) => catalogue::catalogue(args.command)?,
         Some(Command::Cluster(args)) => cluster::cluster(&args)?,
+        Some(Command::Fetch(args)) => fetch::fetch(&args)?,
         Some(Command::List(args)) => list::list(&args)?,
         Some(Command::Bench(args)) => bench::bench(&args)?,
         Some(Command::Broker(args)) => return Ok(code(broker::main_from_properties(&args.config))),

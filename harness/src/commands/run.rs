@@ -5,7 +5,7 @@ use crate::cli::{Keep, OutputArgs, RunArgs, SystemArgs};
 use crate::run::{self, Job};
 use crate::scenario::{ClusterShape, Faults, Keeping, Load, Scenario, preset};
 use crate::settings::{Origin, Owner, Setting, Settings};
-use crate::systems::{self, System, SystemChoice};
+use crate::systems::{self, SystemChoice};
 use crate::{suggest, terminal};
 use nemesis::{FaultKind, Mix, MixError};
 use results::Exit;
@@ -96,16 +96,25 @@ fn shape(args: &SystemArgs, usual: ClusterShape) -> ClusterShape {
     }
 }
 
+/// A system in its usual shape with the durable preset, without load and faults.
+pub fn plain(choice: SystemChoice) -> Scenario {
+    let system = systems::of(&choice);
+    let mut settings = preset::durable();
+    for (name, value) in system.preset() {
+        settings.set(Owner::Broker, name, value, Origin::Preset);
+    }
+    Scenario { cluster: system.shape(), system: choice, settings, ..Scenario::new("cluster", 0) }
+}
+
 /// A cluster as its arguments ask for, without load and faults.
 pub fn quiet(args: &SystemArgs) -> Result<Scenario, Failure> {
     let choice = choice(args)?;
-    let system = systems::of(&choice);
+    let usual = plain(choice);
     Ok(Scenario {
-        cluster: shape(args, system.shape()),
-        settings: settings(args, &*system)?,
-        system: choice,
+        cluster: shape(args, usual.cluster),
+        settings: settings(args, usual.settings)?,
         plant: args.plant.clone(),
-        ..Scenario::new("cluster", 0)
+        ..usual
     })
 }
 
@@ -137,11 +146,7 @@ fn mix(text: &str) -> Result<Mix, MixError> {
     if items.is_empty() { Ok(Mix::none()) } else { items.join(",").parse() }
 }
 
-fn settings(args: &SystemArgs, system: &dyn System) -> Result<Settings, Failure> {
-    let mut settings = preset::durable();
-    for (name, value) in system.preset() {
-        settings.set(Owner::Broker, name, value, Origin::Preset);
-    }
+fn settings(args: &SystemArgs, mut settings: Settings) -> Result<Settings, Failure> {
     let files = [
         (Owner::Broker, &args.broker_config),
         (Owner::Topic, &args.topic_config),

@@ -7,6 +7,7 @@ pub mod choice;
 pub mod command;
 pub mod embedded;
 pub mod existing;
+pub mod kafka;
 pub mod tansu;
 
 pub use capabilities::{Capabilities, Capability, Skip};
@@ -133,6 +134,7 @@ pub trait System {
 pub fn of(choice: &SystemChoice) -> Box<dyn System> {
     match choice {
         SystemChoice::Embedded => Box::new(embedded::Embedded),
+        SystemChoice::Kafka(source) => Box::new(kafka::Kafka { source: source.clone() }),
         SystemChoice::Tansu(program) => Box::new(tansu::Tansu { program: program.clone() }),
         SystemChoice::Command { template, has } => {
             Box::new(command::Command { template: template.clone(), has: has.clone() })
