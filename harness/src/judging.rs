@@ -179,7 +179,7 @@ fn cover(files: &Files) -> Coverage {
 
 fn window(episode: &Episode) -> Option<Window> {
     let to = episode.recovered.or(episode.healed).unwrap_or(Nanos::NEVER);
-    Some(Window { name: episode.fault.name().to_owned(), from: episode.injected?, to })
+    Some(Window { name: episode.fault.name(), from: episode.injected?, to })
 }
 
 fn skipped(scenario: &Scenario) -> Vec<Skipped> {
@@ -220,7 +220,7 @@ fn tell(coverage: &Coverage, episodes: &[Episode]) -> Told {
     let faults = coverage.faults.iter();
     Told {
         total: tally(&coverage.total, &|_| true),
-        faults: faults.map(|(kind, t)| (kind.name().to_owned(), tally(t, &|e: &Episode| e.fault == *kind))).collect(),
+        faults: faults.map(|(kind, t)| (kind.name(), tally(t, &|e: &Episode| e.fault == *kind))).collect(),
     }
 }
 

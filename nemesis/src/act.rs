@@ -3,11 +3,15 @@
 //! **Invariant:** the moment of injection is noted before the first harm is attempted, so that the window of risk is
 //! never too short; a harm is done only to the very process the roles were told for.
 
+use crate::actor::Actor;
 use crate::cluster::{Appends, Cluster, NodeState, Refusal};
 use crate::episode::{Episode, Evidence, Outcome, Part, Target};
-use crate::fault::{ATTEMPTS_MS, STALE_WRITES_MIN, Script, Step, Timing};
+use crate::ground::Timing;
 use crate::plan::Planned;
 use crate::scene::{Scene, Skip};
+use crate::step::{ATTEMPTS_MS, STALE_WRITES_MIN, Script, Step};
+use crate::throttle::Throttling;
+use crate::watch::{self, Watch};
 use history::{LeaderEpoch, LogId, Nanos, NodeId};
 
 /// How long a stopped process may take to show it, milliseconds.
@@ -32,6 +36,8 @@ pub(crate) struct Active {
     step: usize,
     since: Option<Nanos>,
     base: Option<Appends>,
+    watch: Option<Watch>,
+    throttling: Option<Throttling>,
 }
 
 /// What an episode was asked to be before a target was found.
@@ -40,6 +46,7 @@ pub(crate) fn unplaced(index: u32, planned: &Planned, asked: Nanos) -> Episode {
         index,
         fault: planned.fault,
         log: planned.log,
+        logs: 0,
         hold_ms: planned.hold_ms,
         attempts: 0,
         targets: Vec::new(),
@@ -56,18 +63,20 @@ pub(crate) fn unplaced(index: u32, planned: &Planned, asked: Nanos) -> Episode {
 impl Active {
     /// An episode whose script is about to begin. Says no if a node of it does not run.
     pub(crate) fn begin(mut episode: Episode, scene: Scene, script: Script, timing: Timing) -> Result<Active, Skip> {
-        let accomplices = script.accomplices.iter().map(|node| (*node, Part::Accomplice));
-        for (node, part) in std::iter::once((script.target, Part::Target)).chain(accomplices) {
-            let life = scene.life(node)?;
-            episode.targets.push(Target::of(&scene, node, part, life));
+        let targets = script.targets.iter().map(|who| (*who, Part::Target));
+        let accomplices = script.accomplices.iter().map(|who| (*who, Part::Accomplice));
+        for (who, part) in targets.chain(accomplices) {
+            let life = scene.life(who)?;
+            episode.targets.push(Target::of(&scene, who, part, life));
         }
         episode.outcome = Outcome::Installed;
-        Ok(Active { episode, scene, script, timing, step: 0, since: None, base: None })
+        let (since, base, watch, throttling) = (None, None, None, None);
+        Ok(Active { episode, scene, script, timing, step: 0, since, base, watch, throttling })
     }
 
     /// Goes on hurting until the harm is over or was refused.
     pub(crate) fn hurt(&mut self, cluster: &mut dyn Cluster) -> Progress {
-        while let Some(step) = self.script.hurt.get(self.step).copied() {
+        while let Some(step) = self.script.hurt.get(self.step).cloned() {
             match self.perform(step, cluster) {
                 Ok(Progress::Over) => self.next_step(),
                 Ok(wait) => return wait,
@@ -85,7 +94,7 @@ impl Active {
 
     /// Goes on with the script's own order of healing; what is refused here is left to the general healing.
     pub(crate) fn heal(&mut self, cluster: &mut dyn Cluster) -> Progress {
-        while let Some(step) = self.script.heal.get(self.step).copied() {
+        while let Some(step) = self.script.heal.get(self.step).cloned() {
             match self.perform(step, cluster) {
                 Ok(Progress::Wait(at)) => return Progress::Wait(at),
                 Ok(Progress::Over) | Err(_) => self.next_step(),
@@ -103,13 +112,13 @@ impl Active {
         self.script.heal.clear();
     }
 
-    /// Every node runs: notes when, and which of those hit are new processes.
+    /// Everything is undone: notes when, and which of those hit are new processes.
     pub(crate) fn healed(&mut self, cluster: &dyn Cluster) {
         self.episode.healed = Some(cluster.now());
         for target in &self.episode.targets {
-            let (node, before) = (target.node, target.life);
-            if let Some(after) = cluster.state(node).life().filter(|after| *after != before) {
-                self.episode.evidence.push(Evidence::Restarted { node, before, after });
+            let (who, before) = (target.who, target.life);
+            if let Some(after) = cluster.state(who).life().filter(|after| *after != before) {
+                self.episode.evidence.push(Evidence::Restarted { who, before, after });
             }
         }
     }
@@ -117,7 +126,7 @@ impl Active {
     /// The record.
     pub(crate) fn finish(mut self) -> Episode {
         let installed = self.episode.outcome == Outcome::Installed;
-        self.episode.effective = installed && self.episode.fault.definition().effective(&self.episode);
+        self.episode.effective = installed && self.episode.fault.effective(&self.episode);
         self.episode
     }
 
@@ -125,58 +134,106 @@ impl Active {
         self.step += 1;
         self.since = None;
         self.base = None;
+        self.throttling = None;
     }
 
     fn perform(&mut self, step: Step, cluster: &mut dyn Cluster) -> Result<Progress, Refusal> {
         let since = *self.since.get_or_insert(cluster.now());
         match step {
-            Step::Kill(node) => self.kill(node, cluster)?,
-            Step::Pause(node) => self.pause(node, cluster)?,
-            Step::Resume(node) if matches!(cluster.state(node), NodeState::Paused(_)) => cluster.resume(node)?,
-            Step::Start(node) if cluster.state(node) == NodeState::Down => _ = cluster.start(node)?,
+            Step::Kill(who) | Step::Terminate(who) => self.end(who, matches!(step, Step::Kill(_)), cluster)?,
+            Step::Pause(who) => self.pause(who, cluster)?,
+            Step::Resume(who) if matches!(cluster.state(who), NodeState::Paused(_)) => cluster.resume(who)?,
+            Step::Start(who) if cluster.state(who) == NodeState::Down => _ = cluster.start(who)?,
             Step::Resume(_) | Step::Start(_) => (),
-            Step::Sample(node) => return Ok(self.sample(node, since, cluster)),
+            Step::Sample(who) => return Ok(self.sample(who, since, cluster)),
             Step::Probe(node) => self.probe(node, cluster),
-            Step::Hold(ms) => return Ok(wait_until(since.plus_ms(ms), cluster.now())),
-            Step::AwaitStale { log, settle_ms, at_most_ms } => {
-                let (settled, at_latest) = (since.plus_ms(settle_ms), since.plus_ms(at_most_ms));
-                return Ok(self.await_stale(log, settled, at_latest, cluster));
+            Step::Throttle { who, cycle_ms, for_ms } => {
+                return self.throttle(&who, cycle_ms, since.plus_ms(for_ms), cluster);
             }
-            Step::AwaitElection { log, from, at_most_ms } => {
-                return Ok(await_election(log, from, since.plus_ms(at_most_ms), cluster));
+            Step::Network(network) => {
+                self.episode.injected.get_or_insert(cluster.now());
+                self.watch = Some(Watch::begin(&network, cluster)?);
             }
+            Step::Traffic => self.traffic(cluster)?,
+            Step::RoundTrip(node) => {
+                let trips = watch::round_trips(node, self.timing.probe_ms, cluster);
+                self.episode.evidence.push(trips);
+            }
+            step => return Ok(self.await_something(&step, since, cluster)),
         }
         Ok(Progress::Over)
     }
 
-    /// Says no if the node is not the process it was when the roles were told.
-    fn still_the_same(&self, node: NodeId, cluster: &dyn Cluster) -> Result<(), Refusal> {
-        match (self.scene.life(node), cluster.state(node)) {
-            (Ok(before), NodeState::Running(now)) if before == now => Ok(()),
-            _ => Err(Refusal(format!("node {} is not the process any more that it was when roles were told", node.0))),
+    /// Steps that only wait.
+    fn await_something(&mut self, step: &Step, since: Nanos, cluster: &mut dyn Cluster) -> Progress {
+        match *step {
+            Step::Hold(ms) => wait_until(since.plus_ms(ms), cluster.now()),
+            Step::AwaitStale { log, settle_ms, at_most_ms } => {
+                let (settled, at_latest) = (since.plus_ms(settle_ms), since.plus_ms(at_most_ms));
+                self.await_stale(log, settled, at_latest, cluster)
+            }
+            Step::AwaitElection { log, from, at_most_ms } => {
+                await_election(log, from, since.plus_ms(at_most_ms), cluster)
+            }
+            Step::AwaitWhole { at_most_ms } => await_whole(since.plus_ms(at_most_ms), cluster),
+            _ => Progress::Over,
         }
     }
 
-    fn kill(&mut self, node: NodeId, cluster: &mut dyn Cluster) -> Result<(), Refusal> {
-        self.still_the_same(node, cluster)?;
+    /// Says no if it is not the process it was when the roles were told.
+    fn still_the_same(&self, who: Actor, cluster: &dyn Cluster) -> Result<(), Refusal> {
+        match (self.scene.life(who), cluster.state(who)) {
+            (Ok(before), NodeState::Running(now)) if before == now => Ok(()),
+            _ => Err(Refusal(format!("{who} is not the process any more that it was when roles were told"))),
+        }
+    }
+
+    fn end(&mut self, who: Actor, at_once: bool, cluster: &mut dyn Cluster) -> Result<(), Refusal> {
+        self.still_the_same(who, cluster)?;
         self.episode.injected.get_or_insert(cluster.now());
-        let reaped = cluster.kill(node)?;
-        self.episode.evidence.push(Evidence::Exited { node, reaped });
+        let reaped = if at_once { cluster.kill(who)? } else { cluster.terminate(who)? };
+        self.episode.evidence.push(Evidence::Exited { who, reaped });
         Ok(())
     }
 
-    fn pause(&mut self, node: NodeId, cluster: &mut dyn Cluster) -> Result<(), Refusal> {
-        self.still_the_same(node, cluster)?;
+    fn pause(&mut self, who: Actor, cluster: &mut dyn Cluster) -> Result<(), Refusal> {
+        self.still_the_same(who, cluster)?;
         self.episode.injected.get_or_insert(cluster.now());
-        cluster.pause(node)
+        cluster.pause(who)
     }
 
-    fn sample(&mut self, node: NodeId, since: Nanos, cluster: &dyn Cluster) -> Progress {
-        let (state, at) = (cluster.process_state(node).unwrap_or('?'), cluster.now());
+    fn throttle(
+        &mut self,
+        who: &[Actor],
+        cycle_ms: (u64, u64),
+        until: Nanos,
+        cluster: &mut dyn Cluster,
+    ) -> Result<Progress, Refusal> {
+        if self.throttling.is_none() {
+            who.iter().try_for_each(|who| self.still_the_same(*who, cluster))?;
+            self.episode.injected.get_or_insert(cluster.now());
+        }
+        let throttling = self.throttling.get_or_insert_with(|| Throttling::of(who, cycle_ms));
+        if cluster.now() < until {
+            return throttling.turn(cluster).map(Progress::Wait);
+        }
+        self.episode.evidence.extend(throttling.end(cluster)?);
+        Ok(Progress::Over)
+    }
+
+    fn traffic(&mut self, cluster: &mut dyn Cluster) -> Result<(), Refusal> {
+        if let Some(watch) = &self.watch {
+            self.episode.evidence.extend(watch.seen(cluster)?);
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self, who: Actor, since: Nanos, cluster: &dyn Cluster) -> Progress {
+        let (state, at) = (cluster.process_state(who).unwrap_or('?'), cluster.now());
         if state != 'T' && at < since.plus_ms(STOP_MS_MAX) {
             return Progress::Wait(at.plus_ms(SAMPLE_EVERY_MS));
         }
-        self.episode.evidence.push(Evidence::ProcessState { node, state, at });
+        self.episode.evidence.push(Evidence::ProcessState { who, state, at });
         Progress::Over
     }
 
@@ -210,7 +267,7 @@ impl Active {
         let now = cluster.roles();
         for roles in &now {
             let Some(before) = self.scene.log(roles.log) else { continue };
-            let hit = |node: NodeId| self.episode.targets.iter().any(|target| target.node == node);
+            let hit = |node: NodeId| self.episode.targets.iter().any(|target| target.who == Actor::Node(node));
             let (log, to) = (roles.log, roles.leader);
             if let Some(from) = before.leader.filter(|from| hit(from.0) && to != Some(*from)) {
                 self.episode.evidence.push(Evidence::LeaderMoved { log, from, to });
@@ -225,6 +282,12 @@ fn await_election(log: LogId, from: (NodeId, LeaderEpoch), at_latest: Nanos, clu
     let elected = cluster.roles().iter().any(|roles| roles.log == log && roles.leader.is_some_and(|to| to != from));
     let now = cluster.now();
     if elected || now >= at_latest { Progress::Over } else { Progress::Wait(now.plus_ms(ROLES_EVERY_MS)) }
+}
+
+fn await_whole(at_latest: Nanos, cluster: &mut dyn Cluster) -> Progress {
+    let whole = Scene::take(cluster).all_in_sync();
+    let now = cluster.now();
+    if whole || now >= at_latest { Progress::Over } else { Progress::Wait(now.plus_ms(ROLES_EVERY_MS)) }
 }
 
 fn wait_until(due: Nanos, now: Nanos) -> Progress {

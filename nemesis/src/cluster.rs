@@ -6,12 +6,14 @@
 //!
 //! Deliberately absent: any word about how a node is reached, started or signalled.
 
+use crate::actor::{Actor, ClientId, ClientPart};
 use crate::disk::{Damage, DiskCounts, DiskFault, Wreck};
+use crate::network::{Network, Traffic};
 use crate::skew::{ClockReading, Skew};
-use history::{LeaderEpoch, LogId, Nanos, NodeId};
+use history::{LeaderEpoch, LogId, Nanos, NodeId, Offset};
 use serde::{Deserialize, Serialize};
 
-/// One life of a node's process. Two lives differ in pid or, should a pid come round again, in start time.
+/// One life of a process. Two lives differ in pid or, should a pid come round again, in start time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Life {
     /// Process id.
@@ -20,7 +22,7 @@ pub struct Life {
     pub start_time: u64,
 }
 
-/// What a node's process is doing, as far as whoever runs it knows.
+/// What a process is doing, as far as whoever runs it knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum NodeState {
@@ -54,6 +56,8 @@ pub enum Exit {
 
 /// SIGKILL's number.
 pub const SIGKILL: i32 = 9;
+/// SIGTERM's number.
+pub const SIGTERM: i32 = 15;
 
 /// A process that was reaped: which one, and how it ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -77,13 +81,15 @@ pub struct LogRoles {
     pub isr: Vec<NodeId>,
 }
 
-/// Appends to a log so far, counted from what the clients journalled. Both only ever grow.
+/// Appends to a log so far, counted from what the clients journalled. They only ever grow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Appends {
     /// Handed over by a client.
     pub invoked: u64,
     /// Of those, acknowledged.
     pub acked: u64,
+    /// When the latest acknowledgement came; [`Nanos`] 0 before the first.
+    pub acked_at: Nanos,
 }
 
 /// What became of one request to a node.
@@ -103,40 +109,89 @@ pub enum Probe {
 #[error("{0}")]
 pub struct Refusal(pub String);
 
+/// What a node is in the cluster.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodePart {
+    /// Keeps replicas.
+    Broker,
+    /// Votes on metadata and keeps no replica.
+    Controller,
+}
+
+/// Who has the duties that only one node of the cluster has at a time; `None`: nobody, or nobody told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Duties {
+    /// The active controller.
+    pub controller: Option<NodeId>,
+    /// Coordinates the consumers' group.
+    pub group_coordinator: Option<NodeId>,
+    /// Coordinates the producers' transactions.
+    pub transaction_coordinator: Option<NodeId>,
+}
+
 /// A cluster that can be hurt, healed and asked.
+///
+/// Processes are those of [`Actor::Node`] and [`Actor::Client`]; a call about any other refuses.
 pub trait Cluster {
     /// CLOCK_MONOTONIC.
     fn now(&self) -> Nanos;
 
     /// Every node a fault may touch, whatever its state.
-    fn nodes(&self) -> Vec<NodeId>;
+    fn nodes(&self) -> Vec<(NodeId, NodePart)>;
 
-    /// What the node's process is doing. An unknown node is [`NodeState::Down`].
-    fn state(&self, node: NodeId) -> NodeState;
+    /// Every client process, whatever its state.
+    fn clients(&self) -> Vec<(ClientId, ClientPart)>;
 
-    /// SIGKILLs the node's process, stopped or not, and waits until it was reaped.
-    fn kill(&mut self, node: NodeId) -> Result<Reaped, Refusal>;
+    /// What the process is doing. An unknown one is [`NodeState::Down`].
+    fn state(&self, who: Actor) -> NodeState;
 
-    /// SIGSTOPs the node's process.
-    fn pause(&mut self, node: NodeId) -> Result<(), Refusal>;
+    /// SIGKILLs the process, stopped or not, and waits until it was reaped.
+    fn kill(&mut self, who: Actor) -> Result<Reaped, Refusal>;
 
-    /// SIGCONTs the node's process.
-    fn resume(&mut self, node: NodeId) -> Result<(), Refusal>;
+    /// SIGTERMs the process and waits until it has ended and was reaped.
+    fn terminate(&mut self, who: Actor) -> Result<Reaped, Refusal>;
 
-    /// Starts the node over its old folder and ports. Done once there is a process, not once it answers.
-    fn start(&mut self, node: NodeId) -> Result<Life, Refusal>;
+    /// SIGSTOPs the process.
+    fn pause(&mut self, who: Actor) -> Result<(), Refusal>;
+
+    /// SIGCONTs the process.
+    fn resume(&mut self, who: Actor) -> Result<(), Refusal>;
+
+    /// Starts the node over its old folder and ports, or a successor of the client. Done once there is a process, not
+    /// once it answers.
+    fn start(&mut self, who: Actor) -> Result<Life, Refusal>;
 
     /// Who leads and keeps the logs at this moment: freshly asked, not remembered. Empty if nobody answered.
     fn roles(&mut self) -> Vec<LogRoles>;
 
+    /// Who has the other duties at this moment: freshly asked, not remembered.
+    fn duties(&mut self) -> Duties;
+
     /// Appends to the log so far.
     fn appends(&self, log: LogId) -> Appends;
 
-    /// Sends the node one request and waits for its answer, at most `timeout_ms`.
+    /// The end of each replica of the log, as its files have it now. Empty if nobody can tell.
+    fn log_ends(&mut self, log: LogId) -> Vec<(NodeId, Offset)>;
+
+    /// Sends the node one request past every proxy and waits for its answer, at most `timeout_ms`.
     fn probe(&mut self, node: NodeId, timeout_ms: u64) -> Probe;
 
     /// The state letter of `/proc/PID/stat` (`T` stopped); `None` if there is no process.
-    fn process_state(&self, node: NodeId) -> Option<char>;
+    fn process_state(&self, who: Actor) -> Option<char>;
+
+    /// Puts this network between everybody, in place of the one before. The default one undoes every network fault.
+    fn set_network(&mut self, network: &Network) -> Result<(), Refusal>;
+
+    /// The network as it was last set.
+    fn network(&self) -> Network;
+
+    /// What happened on each link so far.
+    fn traffic(&mut self) -> Result<Vec<Traffic>, Refusal>;
+
+    /// Sends the node one request through the network, as [`Actor::Observer`], and says how long the answer took,
+    /// microseconds; `None` if it did not come within `timeout_ms`.
+    fn round_trip(&mut self, node: NodeId, timeout_ms: u64) -> Option<u64>;
 
     /// Ends every fault of the node's disk and clock; what is lost stays lost. May be called at any time.
     fn mend(&mut self, _node: NodeId) -> Result<(), Refusal> {

@@ -152,6 +152,7 @@ mod tests {
             index: 0,
             fault,
             log: LogId(0),
+            logs: 1,
             hold_ms: 0,
             attempts: 1,
             targets: Vec::new(),
@@ -172,16 +173,16 @@ mod tests {
 
     #[test]
     fn a_run_that_proved_nothing_misses_a_floor_and_one_that_did_does_not() {
-        use FaultKind::KillLeader;
+        let kill: FaultKind = "kill-leader".parse().unwrap();
         let none_effective = "0 effective episodes, the floor is 1";
         let none_exposed = "0 episodes with an acknowledged record at risk, the floor is 1";
         let unsure = Outcome::Indeterminate { reason: "".into() };
         for (episodes, expected) in [
             (vec![], vec![none_effective, none_exposed]),
-            (vec![(episode(KillLeader, Outcome::Installed, false), 9)], vec![none_effective, none_exposed]),
-            (vec![(episode(KillLeader, Outcome::Installed, true), 0)], vec![none_exposed]),
-            (vec![(episode(KillLeader, unsure, true), 9)], vec![none_effective, none_exposed]),
-            (vec![(episode(KillLeader, Outcome::Installed, true), 1)], vec![]),
+            (vec![(episode(kill, Outcome::Installed, false), 9)], vec![none_effective, none_exposed]),
+            (vec![(episode(kill, Outcome::Installed, true), 0)], vec![none_exposed]),
+            (vec![(episode(kill, unsure, true), 9)], vec![none_effective, none_exposed]),
+            (vec![(episode(kill, Outcome::Installed, true), 1)], vec![]),
         ] {
             assert_eq!(missed(&Floors::default(), &episodes), expected, "{episodes:?}");
             assert!(missed(&Floors::none(), &episodes).is_empty());
@@ -190,10 +191,10 @@ mod tests {
 
     #[test]
     fn a_floor_of_one_fault_is_not_reached_by_another() {
-        let by_fault = BTreeMap::from([(FaultKind::PauseLeader, 1)]);
+        let by_fault = BTreeMap::from([("pause-leader".parse().unwrap(), 1)]);
         let floors = Floors { exposed_min_by_fault: by_fault, ..Floors::default() };
-        let killed = (episode(FaultKind::KillLeader, Outcome::Installed, true), 5);
-        let paused = (episode(FaultKind::PauseLeader, Outcome::Installed, true), 5);
+        let killed = (episode("kill-leader".parse().unwrap(), Outcome::Installed, true), 5);
+        let paused = (episode("pause-leader".parse().unwrap(), Outcome::Installed, true), 5);
         assert_eq!(
             missed(&floors, std::slice::from_ref(&killed)),
             ["0 exposed episodes of `pause-leader`, the floor is 1"]

@@ -2,8 +2,11 @@
 //!
 //! **Invariant:** evidence is what was observed while it happened; `effective` follows from it alone.
 
-use crate::cluster::{Exit, Life, Probe, Reaped, SIGKILL};
+use crate::actor::Actor;
+use crate::aim::Aim;
+use crate::cluster::{Exit, Life, Probe, Reaped, SIGKILL, SIGTERM};
 use crate::fault::FaultKind;
+use crate::network::{Counts, Door, FrameRule, Weather};
 use crate::scene::Scene;
 use history::{LeaderEpoch, LogId, Nanos, NodeId};
 use serde::{Deserialize, Serialize};
@@ -27,7 +30,33 @@ pub enum Outcome {
     },
 }
 
-/// Why a node was hit.
+/// A duty that one node of the cluster has at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duty {
+    /// Decides who leads.
+    Controller,
+    /// Coordinates the consumers' group.
+    GroupCoordinator,
+    /// Coordinates the producers' transactions.
+    TransactionCoordinator,
+}
+
+impl Duty {
+    /// Every duty.
+    pub const ALL: [Duty; 3] = [Duty::Controller, Duty::GroupCoordinator, Duty::TransactionCoordinator];
+
+    /// What who has it does.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Duty::Controller => "be the active controller",
+            Duty::GroupCoordinator => "coordinate the group",
+            Duty::TransactionCoordinator => "coordinate transactions",
+        }
+    }
+}
+
+/// Why one was hit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
@@ -46,11 +75,11 @@ pub struct Led {
     pub epoch: LeaderEpoch,
 }
 
-/// A node that was hit, and what it was just before.
+/// One that was hit, and what it was just before.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Target {
-    /// Which node.
-    pub node: NodeId,
+    /// Who.
+    pub who: Actor,
     /// Why.
     pub part: Part,
     /// Its process before the injection.
@@ -59,39 +88,60 @@ pub struct Target {
     pub leads: Vec<Led>,
     /// Logs it kept as a follower.
     pub follows: Vec<LogId>,
+    /// Its other duties, if they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duties: Vec<Duty>,
 }
 
 impl Target {
-    /// The node's part, process and roles as the scene shows them.
-    pub fn of(scene: &Scene, node: NodeId, part: Part, life: Life) -> Target {
+    /// Its part, process and roles as the scene shows them.
+    pub fn of(scene: &Scene, who: Actor, part: Part, life: Life) -> Target {
         let leader = |log: LogId| scene.leader(log).ok();
-        let hosted = scene.roles.iter().filter(|roles| roles.replicas.contains(&node)).map(|roles| roles.log);
-        let (led, follows): (Vec<LogId>, _) = hosted.partition(|log| leader(*log).is_some_and(|(n, _)| n == node));
+        let keeps = |replicas: &[NodeId]| who.node().is_some_and(|node| replicas.contains(&node));
+        let hosted = scene.roles.iter().filter(|roles| keeps(&roles.replicas)).map(|roles| roles.log);
+        let (led, follows): (Vec<LogId>, _) = hosted.partition(|log| leader(*log).map(|l| l.0) == who.node());
         let leads = led.into_iter().filter_map(|log| leader(log).map(|(_, epoch)| Led { log, epoch })).collect();
-        Target { node, part, life, leads, follows }
+        let has = |duty: &Duty| who.node().is_some() && scene.on_duty(*duty) == who.node();
+        let duties = Duty::ALL.into_iter().filter(has).collect();
+        Target { who, part, life, leads, follows, duties }
     }
 
-    /// True if the node led or kept the log.
-    pub fn hosts(&self, log: LogId) -> bool {
-        self.leads.iter().any(|led| led.log == log) || self.follows.contains(&log)
+    /// True if it led the log.
+    pub fn led(&self, log: LogId) -> bool {
+        self.leads.iter().any(|led| led.log == log)
     }
+
+    /// True if it led or kept the log.
+    pub fn hosts(&self, log: LogId) -> bool {
+        self.led(log) || self.follows.contains(&log)
+    }
+}
+
+/// When something was measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Before the harm.
+    Before,
+    /// While it lasted.
+    During,
 }
 
 /// Something observed that the fault would make happen and little else would.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum Evidence {
-    /// The node's process was reaped.
+    /// The process was reaped.
     Exited {
-        /// Which node.
-        node: NodeId,
+        /// Whose.
+        who: Actor,
         /// Which process, and how it ended.
         reaped: Reaped,
     },
-    /// The node runs again as another process.
+    /// It runs again as another process.
     Restarted {
-        /// Which node.
-        node: NodeId,
+        /// Who.
+        who: Actor,
         /// Its process before.
         before: Life,
         /// Its process now.
@@ -99,8 +149,8 @@ pub enum Evidence {
     },
     /// The state letter of its process, `?` if there was none.
     ProcessState {
-        /// Which node.
-        node: NodeId,
+        /// Whose.
+        who: Actor,
         /// `T` is stopped.
         state: char,
         /// When it was read.
@@ -142,6 +192,53 @@ pub enum Evidence {
         /// Acknowledged.
         acked: u64,
     },
+    /// SIGSTOP and SIGCONT in turn, each seen in `/proc`.
+    Throttled {
+        /// Whom.
+        who: Actor,
+        /// How often it was seen standing still after a SIGSTOP.
+        stops: u32,
+        /// How often it was seen not to stand still after a SIGCONT.
+        runs: u32,
+    },
+    /// What happened on the links of a rule while it was in force.
+    Links {
+        /// From whom.
+        from: Vec<Actor>,
+        /// To whom.
+        to: Vec<Actor>,
+        /// What was asked.
+        weather: Weather,
+        /// What was counted.
+        counts: Counts,
+        /// For how long, milliseconds.
+        for_ms: u64,
+    },
+    /// A node's door was not open; what happened to connections to it.
+    Doorstep {
+        /// Whose.
+        node: NodeId,
+        /// What was asked.
+        door: Door,
+        /// What was counted.
+        counts: Counts,
+    },
+    /// Frames that were tampered with.
+    Frames {
+        /// What was asked.
+        rule: FrameRule,
+        /// How many.
+        frames: u64,
+    },
+    /// Round trips of requests to a node through the network, microseconds, `None` where no answer came.
+    RoundTrips {
+        /// Which node.
+        node: NodeId,
+        /// When.
+        phase: Phase,
+        /// One after the other.
+        us: Vec<Option<u64>>,
+    },
 }
 
 impl Evidence {
@@ -149,6 +246,9 @@ impl Evidence {
     pub fn name(&self) -> &'static str {
         match self {
             Evidence::Exited { reaped: Reaped { exit: Exit::Signal(SIGKILL), .. }, .. } => "sigkilled",
+            Evidence::Exited { reaped: Reaped { exit: Exit::Signal(SIGTERM) | Exit::Code(0 | 143), .. }, .. } => {
+                "terminated"
+            }
             Evidence::Exited { .. } => "ended-otherwise",
             Evidence::Restarted { .. } => "restarted",
             Evidence::ProcessState { state: 'T', .. } => "stopped",
@@ -159,6 +259,17 @@ impl Evidence {
             Evidence::LeaderMoved { .. } => "leader-moved",
             Evidence::LeftInSync { .. } => "left-in-sync",
             Evidence::Stale { .. } => "appends-to-leader-alone",
+            Evidence::Throttled { .. } => "throttled",
+            Evidence::Links { weather: Weather::Cut, .. } => "links-cut",
+            Evidence::Links { weather: Weather::Slow { .. }, .. } => "links-slow",
+            Evidence::Links { weather: Weather::Narrow { .. }, .. } => "links-narrow",
+            Evidence::Links { weather: Weather::Stalled, .. } => "connections-stalled",
+            Evidence::Links { weather: Weather::Reset, .. } => "connections-reset",
+            Evidence::Doorstep { door: Door::Refusing, .. } => "connects-refused",
+            Evidence::Doorstep { door: Door::BlackHole, .. } => "connects-unanswered",
+            Evidence::Frames { .. } => "frames-tampered-with",
+            Evidence::RoundTrips { phase: Phase::Before, .. } => "round-trips-before",
+            Evidence::RoundTrips { phase: Phase::During, .. } => "round-trips-during",
         }
     }
 }
@@ -172,17 +283,19 @@ pub struct Episode {
     pub fault: FaultKind,
     /// The log whose roles decided the target.
     pub log: LogId,
+    /// How many logs the run has.
+    pub logs: u32,
     /// How long the harm was to last, milliseconds.
     pub hold_ms: u64,
     /// How often a target was looked for.
     pub attempts: u32,
-    /// Who was hit, the target first; empty if nobody.
+    /// Who was hit, those that the fault is about first; empty if nobody.
     pub targets: Vec<Target>,
     /// When it was due.
     pub asked: Nanos,
     /// When the first harm was done.
     pub injected: Option<Nanos>,
-    /// When every node ran again.
+    /// When everything was undone and every process ran again.
     pub healed: Option<Nanos>,
     /// When the nodes that were hit answered and every replica was in sync.
     pub recovered: Option<Nanos>,
@@ -196,21 +309,46 @@ pub struct Episode {
 }
 
 impl Episode {
-    /// The node the fault is about.
+    /// The first of those that the fault is about.
     pub fn target(&self) -> Option<&Target> {
         self.targets.first()
     }
 
-    /// The nodes that were hit for its sake.
+    /// Those that the fault is about.
+    pub fn aimed(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(|target| target.part == Part::Target)
+    }
+
+    /// Those that were hit for their sake.
     pub fn accomplices(&self) -> impl Iterator<Item = &Target> {
         self.targets.iter().filter(|target| target.part == Part::Accomplice)
     }
 
-    /// Logs any node that was hit led or kept, in order.
+    /// True if those that were hit had the role that the fault aims at.
+    pub fn hit_its_aim(&self) -> bool {
+        let all = |has: &dyn Fn(&Target) -> bool| self.target().is_some() && self.aimed().all(has);
+        match self.fault.aim() {
+            Aim::Leader => all(&|target| target.led(self.log)),
+            Aim::Follower => all(&|target| target.follows.contains(&self.log)),
+            Aim::Isr => all(&|target| target.hosts(self.log)),
+            Aim::Minority | Aim::Majority => self.aimed().any(|target| target.led(self.log)),
+            Aim::Producer | Aim::Consumer => all(&|target| matches!(target.who, Actor::Client(_))),
+            aim @ (Aim::Controller | Aim::GroupCoordinator | Aim::TransactionCoordinator) => {
+                all(&|target| aim.duty().is_some_and(|duty| target.duties.contains(&duty)))
+            }
+            Aim::All | Aim::Some | Aim::Cluster => all(&|_| true),
+        }
+    }
+
+    /// Logs that any of those that were hit led or kept, in order. A client and a controller keep no log, and stand
+    /// between all of them and whoever appends: where only such were hit, every log of the run counts.
     pub fn logs_at_risk(&self) -> Vec<LogId> {
         let hosted =
             |t: &Target| t.leads.iter().map(|led| led.log).chain(t.follows.iter().copied()).collect::<Vec<_>>();
         let mut logs: Vec<LogId> = self.targets.iter().flat_map(hosted).collect();
+        if logs.is_empty() && !self.targets.is_empty() {
+            logs = (0..self.logs).map(LogId).collect();
+        }
         logs.sort_unstable();
         logs.dedup();
         logs
@@ -218,19 +356,29 @@ impl Episode {
 
     /// True if the very process that was there before was ended by SIGKILL, and another took its place.
     pub fn shows_kill(&self, target: &Target) -> bool {
-        let killed = Reaped { pid: target.life.pid, exit: Exit::Signal(SIGKILL) };
-        let exited =
-            |e: &Evidence| matches!(e, Evidence::Exited { node, reaped } if *node == target.node && *reaped == killed);
-        let back = |e: &Evidence| {
-            matches!(e, Evidence::Restarted { node, before, after }
-                if *node == target.node && *before == target.life && after != before)
+        self.shows_end(target, &[Exit::Signal(SIGKILL)])
+    }
+
+    /// True if the very process that was there before ended on SIGTERM, one way or the other, and another took its place.
+    pub fn shows_termination(&self, target: &Target) -> bool {
+        self.shows_end(target, &[Exit::Signal(SIGTERM), Exit::Code(0), Exit::Code(128 + SIGTERM)])
+    }
+
+    fn shows_end(&self, target: &Target, ends: &[Exit]) -> bool {
+        let ended = |e: &Evidence| {
+            matches!(e, Evidence::Exited { who, reaped }
+                if *who == target.who && reaped.pid == target.life.pid && ends.contains(&reaped.exit))
         };
-        self.evidence.iter().any(exited) && self.evidence.iter().any(back)
+        let back = |e: &Evidence| {
+            matches!(e, Evidence::Restarted { who, before, after }
+                if *who == target.who && *before == target.life && after != before)
+        };
+        self.evidence.iter().any(ended) && self.evidence.iter().any(back)
     }
 
     /// True if the process stood still at the first and at the last of at least two samples.
     pub fn shows_stop(&self, target: &Target) -> bool {
-        let samples: Vec<(char, Nanos)> = self.evidence.iter().filter_map(|e| sample_of(e, target.node)).collect();
+        let samples: Vec<(char, Nanos)> = self.evidence.iter().filter_map(|e| sample_of(e, target.who)).collect();
         match (samples.first(), samples.last()) {
             (Some((_, first)), Some((_, last))) => first < last && samples.iter().all(|(state, _)| *state == 'T'),
             _ => false,
@@ -240,11 +388,16 @@ impl Episode {
     /// True if somebody noticed: a request to the node timed out, or it lost a role.
     pub fn shows_silence(&self, target: &Target) -> bool {
         self.evidence.iter().any(|e| match e {
-            Evidence::Probed { node, probe, .. } => *node == target.node && *probe == Probe::TimedOut,
-            Evidence::LeaderMoved { from, .. } => from.0 == target.node,
-            Evidence::LeftInSync { node, .. } => *node == target.node,
+            Evidence::Probed { node, probe, .. } => target.who.node() == Some(*node) && *probe == Probe::TimedOut,
+            Evidence::LeaderMoved { from, .. } => target.who.node() == Some(from.0),
+            Evidence::LeftInSync { node, .. } => target.who.node() == Some(*node),
             _ => false,
         })
+    }
+
+    /// True if a log got another leader, or a replica fell out of sync, before the harm was over.
+    pub fn shows_change(&self) -> bool {
+        self.evidence.iter().any(|e| matches!(e, Evidence::LeaderMoved { .. } | Evidence::LeftInSync { .. }))
     }
 }
 
@@ -252,8 +405,8 @@ impl fmt::Display for Episode {
     /// One line for the terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on log {}: ", self.fault, self.log.0)?;
-        if let Some(target) = self.target() {
-            write!(f, "node {}, ", target.node.0)?;
+        for target in self.aimed() {
+            write!(f, "{}, ", target.who)?;
         }
         match &self.outcome {
             Outcome::Skipped { reason } => return write!(f, "skipped: {reason}"),
@@ -268,9 +421,9 @@ impl fmt::Display for Episode {
     }
 }
 
-fn sample_of(evidence: &Evidence, of: NodeId) -> Option<(char, Nanos)> {
+fn sample_of(evidence: &Evidence, of: Actor) -> Option<(char, Nanos)> {
     match evidence {
-        Evidence::ProcessState { node, state, at } if *node == of => Some((*state, *at)),
+        Evidence::ProcessState { who, state, at } if *who == of => Some((*state, *at)),
         _ => None,
     }
 }

@@ -43,7 +43,6 @@ mod tests {
     use super::*;
     use crate::cluster::Life;
     use crate::episode::{Led, Part, Target};
-    use crate::fault::FaultKind;
     use history::{LeaderEpoch, NodeId};
 
     fn at(ms: u64) -> Nanos {
@@ -53,11 +52,19 @@ mod tests {
     fn episode(outcome: Outcome) -> Episode {
         let leads = vec![Led { log: LogId(2), epoch: LeaderEpoch(5) }];
         let life = Life { pid: 1, start_time: 1 };
-        let target = Target { node: NodeId(1), part: Part::Target, life, leads, follows: vec![LogId(0)] };
+        let target = Target {
+            who: NodeId(1).into(),
+            part: Part::Target,
+            life,
+            leads,
+            follows: vec![LogId(0)],
+            duties: Vec::new(),
+        };
         Episode {
             index: 0,
-            fault: FaultKind::KillLeader,
+            fault: "kill-leader".parse().unwrap(),
             log: LogId(2),
+            logs: 4,
             hold_ms: 1000,
             attempts: 1,
             targets: vec![target],

@@ -1,34 +1,30 @@
-//! A fault: its name, what it does step by step, and what proves that it bit.
+//! A fault: a harm and whom it hits, its name, what it does step by step, and what proves that it bit.
 //!
-//! Faults are data. Each has a file in `faults/` that describes it to people, decides its target from a [`Scene`] (the
-//! roles at that moment) and answers with a [`Script`]; the runner alone acts. To add a fault: a file, a variant of
-//! [`FaultKind`], a line in [`FaultKind::definition`].
+//! Faults are data: a [`FaultKind`] is a [`Harm`] and an [`Aim`]. A harm has a file in `faults/` that describes it to
+//! people, says at whom it may be aimed, and answers a [`Scene`] (the roles at that moment) with a [`Script`]; the runner
+//! alone acts. To add a harm: a file and a row of `harm`.
 //!
-//! **Invariant:** a script never leaves the healing to chance: whatever its `heal` steps do not undo, the runner does.
+//! **Invariants:** a kind exists only if its harm may be aimed so. A script never leaves the healing to chance: whatever
+//! its `heal` steps do not undo, the runner does.
 
+use crate::aim::Aim;
 use crate::episode::Episode;
-use crate::faults;
+use crate::ground::{Ground, Timing};
+use crate::harm::Harm;
 use crate::scene::{Scene, Skip};
-use history::{LeaderEpoch, LogId, NodeId};
+use crate::step::Script;
+use history::LogId;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::{fmt, iter};
 
-/// Every fault there is.
+/// A fault, written `kill-leader`, `isolate-controller`, `rolling-restart`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultKind {
-    /// See [`faults::kill_leader`].
-    KillLeader,
-    /// See [`faults::kill_follower`].
-    KillFollower,
-    /// See [`faults::pause_leader`].
-    PauseLeader,
-    /// See [`faults::pause_follower`].
-    PauseFollower,
-    /// See [`faults::kill_lagging_leader`].
-    KillLaggingLeader,
+#[serde(try_from = "String", into = "String")]
+pub struct FaultKind {
+    harm: Harm,
+    aim: Aim,
 }
 
 /// What kind of harm a fault does; a plan sees to it that the families of its mix all occur.
@@ -38,6 +34,8 @@ pub enum Family {
     Kill,
     /// A process stands still and goes on.
     Pause,
+    /// Something is the matter between processes.
+    Network,
 }
 
 /// What a hold on the cluster a fault needs beyond signals to its processes; a machine may lack it.
@@ -45,6 +43,8 @@ pub enum Family {
 pub enum Need {
     /// Nothing more.
     Signals,
+    /// A proxy before every node.
+    Proxy,
     /// Answers of the disk can be changed.
     Disk,
     /// Un-synced data can be made to vanish.
@@ -55,42 +55,11 @@ pub enum Need {
     Clock,
 }
 
-/// The cluster's own clocks, as configured, and the patience of the runner. All in milliseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Timing {
-    /// How long a follower's fetch may be parked at its leader (`replica.fetch.wait.max.ms`).
-    pub fetch_wait_ms: u64,
-    /// How long a follower may lag before it leaves the in-sync set (`replica.lag.time.max.ms`).
-    pub lag_ms_max: u64,
-    /// How long a silent node counts as alive (`broker.session.timeout.ms`).
-    pub session_ms: u64,
-    /// How often a node proves that it lives (`broker.heartbeat.interval.ms`).
-    pub heartbeat_ms: u64,
-    /// How long a request to a paused node waits before that counts as evidence.
-    pub probe_ms: u64,
-    /// How long recovery usually takes; a plan is drawn with it.
-    pub recovery_ms: u64,
-    /// How long healing and recovery may take before the runner goes on without.
-    pub recovery_ms_max: u64,
-}
-
-impl Default for Timing {
-    fn default() -> Timing {
-        Timing {
-            fetch_wait_ms: 500,
-            lag_ms_max: 3000,
-            session_ms: 3000,
-            heartbeat_ms: 500,
-            probe_ms: 400,
-            recovery_ms: 500,
-            recovery_ms_max: 15_000,
-        }
-    }
-}
-
 /// What an episode was asked to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Asked {
+    /// Whom to hit.
+    pub aim: Aim,
     /// The log whose roles decide the target.
     pub log: LogId,
     /// How long the harm lasts, milliseconds; each fault says from when.
@@ -99,68 +68,11 @@ pub struct Asked {
     pub pick: u32,
 }
 
-/// One thing the runner does or waits for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
-    /// SIGKILL, until reaped.
-    Kill(NodeId),
-    /// SIGSTOP.
-    Pause(NodeId),
-    /// SIGCONT.
-    Resume(NodeId),
-    /// Start again.
-    Start(NodeId),
-    /// Note the process's state, once it stands still or has had time to.
-    Sample(NodeId),
-    /// Send one request and note whether it is answered.
-    Probe(NodeId),
-    /// Let time pass, milliseconds.
-    Hold(u64),
-    /// Let appends go by that stopped followers cannot have seen: after `settle_ms` nothing parked at the leader is
-    /// left, and what is appended from then on is on the leader alone. Goes on when enough was acknowledged, or after
-    /// [`ATTEMPTS_MS`] more if there are attempts but no acknowledgements; at the latest after `at_most_ms`.
-    AwaitStale {
-        /// Which log.
-        log: LogId,
-        /// From the step's begin, milliseconds.
-        settle_ms: u64,
-        /// From the step's begin, milliseconds.
-        at_most_ms: u64,
-    },
-    /// Wait until somebody else leads, at most `at_most_ms`.
-    AwaitElection {
-        /// Which log.
-        log: LogId,
-        /// Who led, and when.
-        from: (NodeId, LeaderEpoch),
-        /// From the step's begin, milliseconds.
-        at_most_ms: u64,
-    },
-}
-
-/// Acknowledged appends that [`Step::AwaitStale`] waits for.
-pub const STALE_WRITES_MIN: u64 = 3;
-/// How long [`Step::AwaitStale`] gives attempts to be acknowledged, milliseconds.
-pub const ATTEMPTS_MS: u64 = 500;
-
-/// What a fault does, resolved to nodes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Script {
-    /// The node that is hit.
-    pub target: NodeId,
-    /// Nodes that are hit so that hitting the target tells something.
-    pub accomplices: Vec<NodeId>,
-    /// Up to the end of the harm.
-    pub hurt: Vec<Step>,
-    /// The order of healing, where it matters.
-    pub heal: Vec<Step>,
-}
-
-/// What every fault says of itself.
+/// What every harm says of itself.
 pub trait Fault: Sync {
-    /// As typed and printed.
-    fn name(&self) -> &'static str;
-    /// One line for `list faults`.
+    /// Its name, `{}` standing for whom it hits; without one if it is always aimed at the cluster.
+    fn pattern(&self) -> &'static str;
+    /// One line for `list faults`, `{}` standing for whom it hits.
     fn about(&self) -> &'static str;
     /// What counts as evidence that it took effect, one line.
     fn evidence(&self) -> &'static str;
@@ -174,61 +86,114 @@ pub trait Fault: Sync {
     fn is_survivable(&self) -> bool {
         true
     }
+    /// At whom it may be aimed.
+    fn aims(&self) -> &'static [Aim];
     /// The useful lengths of the harm, milliseconds.
-    fn hold_ms(&self, timing: &Timing) -> RangeInclusive<u64>;
+    fn hold_ms(&self, aim: Aim, timing: &Timing) -> RangeInclusive<u64>;
     /// From injection to the begin of recovery as usually seen, milliseconds.
     fn duration_ms(&self, timing: &Timing, hold_ms: u64) -> u64;
-    /// Why the cluster's clocks make the fault impossible, if they do.
-    fn impossible(&self, _timing: &Timing) -> Option<String> {
+    /// Why the cluster's shape or clocks make the fault impossible, if they do. That nobody can have the role is seen to
+    /// elsewhere.
+    fn impossible(&self, _aim: Aim, _ground: &Ground) -> Option<String> {
         None
+    }
+    /// True if those hit lose what they had not yet made durable: what a replica had acknowledged may be gone with it.
+    fn forgets(&self) -> bool {
+        false
     }
     /// Decides the target and the steps, or why there is none now.
     fn script(&self, scene: &Scene, asked: Asked, timing: &Timing) -> Result<Script, Skip>;
-    /// Whether the evidence shows that the fault bit. Asked of finished episodes whose injection succeeded.
+    /// Whether the evidence shows that the fault bit. Asked of finished episodes whose injection succeeded; that those
+    /// hit had the role is seen to elsewhere.
     fn effective(&self, episode: &Episode) -> bool;
 }
 
 impl FaultKind {
-    /// Every fault, in the order they are listed.
-    pub const ALL: [FaultKind; 5] = [
-        FaultKind::KillLeader,
-        FaultKind::KillFollower,
-        FaultKind::PauseLeader,
-        FaultKind::PauseFollower,
-        FaultKind::KillLaggingLeader,
-    ];
+    /// A harm aimed at somebody; `None` if it cannot be aimed so.
+    pub fn new(harm: Harm, aim: Aim) -> Option<FaultKind> {
+        harm.definition().aims().contains(&aim).then_some(FaultKind { harm, aim })
+    }
 
-    /// What the fault says of itself.
+    /// Every fault, in the order they are listed.
+    pub fn all() -> impl Iterator<Item = FaultKind> {
+        let each = |harm: Harm| harm.definition().aims().iter().map(move |aim| FaultKind { harm, aim: *aim });
+        Harm::ALL.iter().copied().flat_map(each)
+    }
+
+    /// What it does.
+    pub fn harm(self) -> Harm {
+        self.harm
+    }
+
+    /// Whom it hits.
+    pub fn aim(self) -> Aim {
+        self.aim
+    }
+
+    /// What the harm says of itself.
     pub fn definition(self) -> &'static dyn Fault {
-        match self {
-            FaultKind::KillLeader => &faults::kill_leader::KillLeader,
-            FaultKind::KillFollower => &faults::kill_follower::KillFollower,
-            FaultKind::PauseLeader => &faults::pause_leader::PauseLeader,
-            FaultKind::PauseFollower => &faults::pause_follower::PauseFollower,
-            FaultKind::KillLaggingLeader => &faults::kill_lagging_leader::KillLaggingLeader,
-        }
+        self.harm.definition()
     }
 
     /// As typed and printed.
-    pub fn name(self) -> &'static str {
-        self.definition().name()
+    pub fn name(self) -> String {
+        self.definition().pattern().replace("{}", self.aim.word())
+    }
+
+    /// One line for people.
+    pub fn about(self) -> String {
+        self.definition().about().replace("{}", self.aim.about())
+    }
+
+    /// The useful lengths of the harm, milliseconds.
+    pub fn hold_ms(self, timing: &Timing) -> RangeInclusive<u64> {
+        self.definition().hold_ms(self.aim, timing)
+    }
+
+    /// From injection to the begin of recovery as usually seen, milliseconds.
+    pub fn duration_ms(self, timing: &Timing, hold_ms: u64) -> u64 {
+        self.definition().duration_ms(timing, hold_ms)
+    }
+
+    /// Why it can never be done on this cluster, if it cannot.
+    pub fn impossible(self, ground: &Ground) -> Option<String> {
+        ground.lacks(self.aim).or_else(|| self.definition().impossible(self.aim, ground))
+    }
+
+    /// Whether the episode's evidence shows that the fault bit those it was aimed at.
+    pub fn effective(self, episode: &Episode) -> bool {
+        episode.hit_its_aim() && self.definition().effective(episode)
     }
 }
 
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        f.pad(&self.name())
+    }
+}
+
+impl From<FaultKind> for String {
+    fn from(kind: FaultKind) -> String {
+        kind.name()
+    }
+}
+
+impl TryFrom<String> for FaultKind {
+    type Error = UnknownFault;
+
+    fn try_from(name: String) -> Result<FaultKind, UnknownFault> {
+        name.parse()
     }
 }
 
 /// A name that is no fault's.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("there is no fault `{name}`{}; see `stormglass list faults`", .nearest.map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
+#[error("there is no fault `{name}`{}; see `stormglass list faults`", .nearest.as_ref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
 pub struct UnknownFault {
     /// As typed.
     pub name: String,
     /// The valid name nearest to it, if one is near.
-    pub nearest: Option<&'static str>,
+    pub nearest: Option<String>,
 }
 
 const NEAR_ENOUGH: f64 = 0.6;
@@ -237,11 +202,11 @@ impl FromStr for FaultKind {
     type Err = UnknownFault;
 
     fn from_str(name: &str) -> Result<FaultKind, UnknownFault> {
-        if let Some(kind) = FaultKind::ALL.into_iter().find(|kind| kind.name() == name) {
+        if let Some(kind) = FaultKind::all().find(|kind| kind.name() == name) {
             return Ok(kind);
         }
-        let near = |n: &&'static str| strsim::normalized_damerau_levenshtein(n, name);
-        let names = FaultKind::ALL.into_iter().map(FaultKind::name).chain(iter::once("none"));
+        let near = |n: &String| strsim::normalized_damerau_levenshtein(n, name);
+        let names = FaultKind::all().map(FaultKind::name).chain(iter::once("none".to_owned()));
         let nearest = names.max_by(|a, b| near(a).total_cmp(&near(b))).filter(|n| near(n) >= NEAR_ENOUGH);
         Err(UnknownFault { name: name.into(), nearest })
     }
@@ -253,10 +218,12 @@ mod tests {
 
     #[test]
     fn every_fault_is_listed_once_under_the_name_it_is_stored_as() {
-        for (index, kind) in FaultKind::ALL.into_iter().enumerate() {
-            assert_eq!(FaultKind::ALL.iter().position(|k| k.name() == kind.name()), Some(index));
-            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));
-            assert_eq!(kind.name().parse(), Ok(kind));
+        let all: Vec<FaultKind> = FaultKind::all().collect();
+        for (index, kind) in all.iter().enumerate() {
+            assert_eq!(all.iter().position(|k| k.name() == kind.name()), Some(index));
+            assert_eq!(serde_json::to_string(kind).unwrap(), format!("\"{kind}\""));
+            assert_eq!(kind.name().parse(), Ok(*kind));
+            assert!(!kind.name().contains('{') && !kind.about().contains('{'), "{kind}");
         }
     }
 
@@ -264,14 +231,19 @@ mod tests {
     fn an_unknown_name_gets_the_nearest_one_and_nonsense_gets_none() {
         for (typed, nearest) in [
             ("kill-leeder", Some("kill-leader")),
-            ("pause_follower", Some("pause-follower")),
-            ("Kill-Lagging-Leader", Some("kill-lagging-leader")),
-            ("non", Some("none")),
-            ("earthquake", None),
+            ("pause_leader", Some("pause-leader")),
+            ("nine", Some("none")),
+            ("xyzzy", None),
             ("", None),
         ] {
-            let unknown = typed.parse::<FaultKind>().unwrap_err();
-            assert_eq!((unknown.name.as_str(), unknown.nearest), (typed, nearest));
+            assert_eq!(typed.parse::<FaultKind>().unwrap_err().nearest.as_deref(), nearest, "{typed}");
         }
+    }
+
+    #[test]
+    fn a_harm_is_not_aimed_at_those_it_cannot_hit() {
+        assert!(FaultKind::new(Harm::Kill, Aim::Leader).is_some());
+        assert!(FaultKind::new(Harm::KillLagging, Aim::Producer).is_none());
+        assert!("kill-lagging-producer".parse::<FaultKind>().is_err());
     }
 }

@@ -1,42 +1,62 @@
-//! Undoes everything: afterwards every disk and clock is mended and every node runs.
+//! Undoes everything: afterwards the network is clear, every disk and clock is mended and every process runs.
 
+use crate::actor::Actor;
 use crate::cluster::{Cluster, NodeState, Refusal};
-use history::NodeId;
+use crate::network::Network;
 
-/// Nodes that do not run though it was tried, with what was said; never empty.
+/// What could not be healed though it was tried, with what was said; never empty.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{}", .0.iter().map(|(node, why)| format!("node {}: {why}", node.0)).collect::<Vec<_>>().join("; "))]
-pub struct Unhealed(pub Vec<(NodeId, Refusal)>);
+#[error("{}", .0.iter().map(|(what, why)| format!("{what}: {why}")).collect::<Vec<_>>().join("; "))]
+pub struct Unhealed(pub Vec<(String, Refusal)>);
 
-/// Mends disks and clocks, continues what is paused, then starts what is down: one pass, so that it can be called again until it succeeds, on an
-/// interrupt or after an error, any number of times. Stopped followers come first: they may have to vote.
+/// Clears the network, mends disks and clocks, continues what is paused, then starts what is down: one pass, so that it
+/// can be called again until it succeeds, on an interrupt or after an error, any number of times. Stopped followers come
+/// first: they may have to vote.
 pub fn heal_all(cluster: &mut dyn Cluster) -> Result<(), Unhealed> {
-    let nodes = cluster.nodes();
     let mut refusals = Vec::new();
-    for &node in &nodes {
+    if !cluster.network().is_clear()
+        && let Err(refusal) = cluster.set_network(&Network::default())
+    {
+        refusals.push(("the network".to_owned(), refusal));
+    }
+    for (node, _) in cluster.nodes() {
         if let Err(refusal) = cluster.mend(node) {
-            refusals.push((node, refusal));
+            refusals.push((Actor::Node(node).to_string(), refusal));
         }
     }
-    for &node in &nodes {
-        if let NodeState::Paused(_) = cluster.state(node)
-            && let Err(refusal) = cluster.resume(node)
+    let actors = actors(cluster);
+    for &actor in &actors {
+        if let NodeState::Paused(_) = cluster.state(actor)
+            && let Err(refusal) = cluster.resume(actor)
         {
-            refusals.push((node, refusal));
+            refusals.push((actor.to_string(), refusal));
         }
     }
-    for &node in &nodes {
-        if cluster.state(node) == NodeState::Down
-            && let Err(refusal) = cluster.start(node)
+    for &actor in &actors {
+        if cluster.state(actor) == NodeState::Down
+            && let Err(refusal) = cluster.start(actor)
         {
-            refusals.push((node, refusal));
+            refusals.push((actor.to_string(), refusal));
         }
     }
-    let running = |node: &NodeId| matches!(cluster.state(*node), NodeState::Running(_));
-    let still: Vec<NodeId> = nodes.into_iter().filter(|node| !running(node)).collect();
-    let why = |node: NodeId| {
-        let said = refusals.iter().rfind(|(n, _)| *n == node).map(|(_, refusal)| refusal.clone());
-        (node, said.unwrap_or_else(|| Refusal("it does not run".into())))
+    unhealed(cluster, &actors, refusals)
+}
+
+/// Every node, then every client.
+fn actors(cluster: &dyn Cluster) -> Vec<Actor> {
+    let nodes = cluster.nodes().into_iter().map(|(node, _)| Actor::Node(node));
+    nodes.chain(cluster.clients().into_iter().map(|(client, _)| Actor::Client(client))).collect()
+}
+
+fn unhealed(cluster: &dyn Cluster, actors: &[Actor], refusals: Vec<(String, Refusal)>) -> Result<(), Unhealed> {
+    let running = |actor: &Actor| matches!(cluster.state(*actor), NodeState::Running(_));
+    let mut still: Vec<String> = actors.iter().filter(|actor| !running(actor)).map(Actor::to_string).collect();
+    if !cluster.network().is_clear() {
+        still.push("the network".to_owned());
+    }
+    let why = |what: String| {
+        let said = refusals.iter().rfind(|(whom, _)| *whom == what).map(|(_, refusal)| refusal.clone());
+        (what, said.unwrap_or_else(|| Refusal("it does not run".into())))
     };
     if still.is_empty() { Ok(()) } else { Err(Unhealed(still.into_iter().map(why).collect())) }
 }

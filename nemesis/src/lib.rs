@@ -9,6 +9,8 @@
 //! or a process, or reads a clock of its own.
 
 mod act;
+pub mod actor;
+pub mod aim;
 pub mod cluster;
 pub mod coverage;
 pub mod disk;
@@ -16,21 +18,32 @@ pub mod episode;
 pub mod exposure;
 pub mod fault;
 pub mod faults;
+pub mod ground;
+pub mod harm;
 pub mod heal;
 pub mod mix;
+pub mod network;
 pub mod plan;
 pub mod runner;
 pub mod scene;
 #[cfg(test)]
 mod sim;
 pub mod skew;
+pub mod step;
+mod throttle;
+mod watch;
 
+pub use actor::{Actor, ClientId, ClientPart};
+pub use aim::Aim;
 pub use cluster::Cluster;
 pub use coverage::{Coverage, Floors, MissedFloor};
 pub use episode::Episode;
 pub use exposure::{RiskWindow, exposure};
-pub use fault::{FaultKind, Need, Timing, UnknownFault};
+pub use fault::{FaultKind, Need, UnknownFault};
+pub use ground::{Ground, Timing};
+pub use harm::Harm;
 pub use heal::{Unhealed, heal_all};
 pub use mix::{Mix, MixError};
+pub use network::Network;
 pub use plan::{Plan, PlanError};
 pub use runner::{Next, Runner};

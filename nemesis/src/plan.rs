@@ -5,7 +5,9 @@
 //! the last fifth of the time; where time allows, the telling fault (`kill-lagging-leader`) comes first, a pause
 //! second, and each fault of the mix once before any comes again.
 
-use crate::fault::{Family, FaultKind, Timing};
+use crate::fault::{Family, FaultKind};
+use crate::ground::Ground;
+use crate::harm::Harm;
 use crate::mix::Mix;
 use history::LogId;
 use rand::seq::SliceRandom;
@@ -14,7 +16,7 @@ use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
 /// The version of the file; another one is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The most episodes a plan may have.
 pub const EPISODES_MAX: usize = 10_000;
 /// The longest run, milliseconds: a week.
@@ -40,10 +42,8 @@ pub struct Plan {
     /// Nothing is started that would reach beyond this, milliseconds after the load's start. A plan written by hand
     /// has no such end: its episodes are started when they are due.
     pub quiet_from_ms: Option<u64>,
-    /// How many logs there are; an episode names one of them.
-    pub logs: u32,
-    /// The cluster's clocks it was drawn for.
-    pub timing: Timing,
+    /// What it was drawn for; an episode names one of its logs.
+    pub ground: Ground,
     /// What is to be done, in order.
     pub episodes: Vec<Planned>,
 }
@@ -111,11 +111,11 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Draws a plan for `time_ms` of load over `logs` logs.
-    pub fn draw(seed: u64, mix: &Mix, time_ms: u64, logs: u32, timing: Timing) -> Result<Plan, PlanError> {
+    /// Draws a plan for `time_ms` of load on this ground.
+    pub fn draw(seed: u64, mix: &Mix, time_ms: u64, ground: Ground) -> Result<Plan, PlanError> {
         let quiet_from_ms = Some(time_ms / 5 * 4);
         let (mix, episodes) = (mix.clone(), Vec::new());
-        let mut plan = Plan { version: VERSION, seed, mix, time_ms, quiet_from_ms, logs, timing, episodes };
+        let mut plan = Plan { version: VERSION, seed, mix, time_ms, quiet_from_ms, ground, episodes };
         plan.check()?;
         plan.episodes = Draw::new(&plan).collect();
         if plan.episodes.is_empty() && !plan.mix.is_none() {
@@ -125,9 +125,9 @@ impl Plan {
     }
 
     /// The plan written by hand: the given episodes, whatever the mix would have been.
-    pub fn scripted(time_ms: u64, logs: u32, timing: Timing, episodes: Vec<Planned>) -> Result<Plan, PlanError> {
+    pub fn scripted(time_ms: u64, ground: Ground, episodes: Vec<Planned>) -> Result<Plan, PlanError> {
         let (quiet_from_ms, mix) = (None, Mix::none());
-        let plan = Plan { version: VERSION, seed: 0, mix, time_ms, quiet_from_ms, logs, timing, episodes };
+        let plan = Plan { version: VERSION, seed: 0, mix, time_ms, quiet_from_ms, ground, episodes };
         plan.check().map(|()| plan)
     }
 
@@ -146,7 +146,7 @@ impl Plan {
         if self.version != VERSION {
             return Err(PlanError::Version(self.version));
         }
-        if self.logs == 0 {
+        if self.ground.logs == 0 {
             return Err(PlanError::NoLogs);
         }
         if self.time_ms > TIME_MS_MAX {
@@ -156,7 +156,7 @@ impl Plan {
             return Err(PlanError::TooMany(self.episodes.len()));
         }
         for fault in self.mix.faults().chain(self.episodes.iter().map(|e| e.fault)) {
-            if let Some(why) = fault.definition().impossible(&self.timing) {
+            if let Some(why) = fault.impossible(&self.ground) {
                 return Err(PlanError::Impossible { fault, why });
             }
         }
@@ -167,8 +167,8 @@ impl Plan {
     }
 
     fn check_episode(&self, episode: &Planned) -> Result<(), String> {
-        if episode.log.0 >= self.logs {
-            return Err(format!("log {} of {}", episode.log.0, self.logs));
+        if episode.log.0 >= self.ground.logs {
+            return Err(format!("log {} of {}", episode.log.0, self.ground.logs));
         }
         for (what, ms) in [("gap", episode.gap_ms), ("hold", episode.hold_ms)] {
             if ms > self.time_ms {
@@ -179,10 +179,8 @@ impl Plan {
     }
 
     fn too_short(&self) -> PlanError {
-        let shortest = |kind: FaultKind| {
-            let fault = kind.definition();
-            fault.duration_ms(&self.timing, *fault.hold_ms(&self.timing).start())
-        };
+        let timing = &self.ground.timing;
+        let shortest = |kind: FaultKind| kind.duration_ms(timing, *kind.hold_ms(timing).start());
         let episode = self.mix.faults().map(shortest).min().unwrap_or(0);
         let needed_ms = (WARM_UP_MS.1 + episode).div_ceil(4) * 5;
         PlanError::TooShort { time_ms: self.time_ms, mix: self.mix.clone(), needed_ms }
@@ -210,14 +208,14 @@ impl<'a> Draw<'a> {
     }
 
     fn hold_ms(&mut self, fault: FaultKind) -> u64 {
-        let range = fault.definition().hold_ms(&self.plan.timing);
+        let range = fault.hold_ms(&self.plan.ground.timing);
         let longest = (*range.end()).min(self.plan.time_ms / HOLD_SHARE).max(*range.start());
         self.rng.random_range(*range.start()..=longest)
     }
 
     /// The harm must be over before the quiet end; recovery may use it.
     fn fits(&self, fault: FaultKind, gap_ms: u64, hold_ms: u64) -> bool {
-        let over_ms = self.at_ms + gap_ms + fault.definition().duration_ms(&self.plan.timing, hold_ms);
+        let over_ms = self.at_ms + gap_ms + fault.duration_ms(&self.plan.ground.timing, hold_ms);
         self.plan.quiet_from_ms.is_none_or(|quiet_ms| over_ms <= quiet_ms)
     }
 
@@ -230,7 +228,7 @@ impl<'a> Draw<'a> {
         self.bag.shuffle(&mut self.rng);
         if self.count == 0 {
             let first = |kind: &FaultKind| match kind {
-                FaultKind::KillLaggingLeader => 0,
+                _ if kind.harm() == Harm::KillLagging => 0,
                 _ if kind.definition().family() == Family::Pause => 1,
                 _ => 2,
             };
@@ -258,9 +256,9 @@ impl Iterator for Draw<'_> {
         let holds: Vec<u64> = self.bag.clone().into_iter().map(|fault| self.hold_ms(fault)).collect();
         let at = (0..self.bag.len()).find(|&at| self.fits(self.bag[at], gap_ms, holds[at]))?;
         let (fault, hold_ms) = (self.bag.remove(at), holds[at]);
-        let (log, pick) = (LogId(self.rng.random_range(0..self.plan.logs)), self.rng.random());
+        let (log, pick) = (LogId(self.rng.random_range(0..self.plan.ground.logs)), self.rng.random());
         self.at_ms +=
-            gap_ms + fault.definition().duration_ms(&self.plan.timing, hold_ms) + self.plan.timing.recovery_ms;
+            gap_ms + fault.duration_ms(&self.plan.ground.timing, hold_ms) + self.plan.ground.timing.recovery_ms;
         self.count += 1;
         Some(Planned { fault, log, gap_ms, hold_ms, pick })
     }
@@ -269,9 +267,18 @@ impl Iterator for Draw<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ground::Timing;
+
+    fn kind(name: &str) -> FaultKind {
+        name.parse().unwrap()
+    }
+
+    fn ground(logs: u32, timing: Timing) -> Ground {
+        Ground { logs, timing, ..Ground::default() }
+    }
 
     fn draw(seed: u64, time_ms: u64) -> Plan {
-        Plan::draw(seed, &Mix::default(), time_ms, 4, Timing::default()).unwrap()
+        Plan::draw(seed, &Mix::default(), time_ms, Ground::default()).unwrap()
     }
 
     #[test]
@@ -280,9 +287,8 @@ mod tests {
             for time_ms in [8_000, 10_000, 30_000, 300_000] {
                 let plan = draw(seed, time_ms);
                 assert!(!plan.episodes.is_empty() && plan.check().is_ok());
-                let timing = &plan.timing;
-                let last =
-                    |e: &Planned| e.gap_ms + e.fault.definition().duration_ms(timing, e.hold_ms) + timing.recovery_ms;
+                let timing = &plan.ground.timing;
+                let last = |e: &Planned| e.gap_ms + e.fault.duration_ms(timing, e.hold_ms) + timing.recovery_ms;
                 assert!(
                     plan.episodes.iter().map(last).sum::<u64>() <= time_ms / 5 * 4 + timing.recovery_ms,
                     "{plan:?}"
@@ -304,9 +310,9 @@ mod tests {
     fn the_telling_fault_comes_first_and_a_pause_second() {
         for seed in 0..1000 {
             let faults: Vec<FaultKind> = draw(seed, 30_000).episodes.iter().map(|e| e.fault).collect();
-            assert_eq!(faults[0], FaultKind::KillLaggingLeader, "{seed}");
+            assert_eq!(faults[0], kind("kill-lagging-leader"), "{seed}");
             assert_eq!(faults[1].definition().family(), Family::Pause, "{seed}");
-            assert_eq!(draw(seed, 10_000).episodes[0].fault, FaultKind::KillLaggingLeader, "{seed}");
+            assert_eq!(draw(seed, 10_000).episodes[0].fault, kind("kill-lagging-leader"), "{seed}");
             assert!(draw(seed, 10_000).episodes[0].gap_ms <= 1200);
         }
     }
@@ -315,7 +321,7 @@ mod tests {
     fn ten_seconds_hold_a_kill_and_a_pause_where_sessions_are_short() {
         let timing = Timing { lag_ms_max: 2000, session_ms: 1500, heartbeat_ms: 200, ..Timing::default() };
         for seed in 0..1000 {
-            let plan = Plan::draw(seed, &Mix::default(), 10_000, 4, timing).unwrap();
+            let plan = Plan::draw(seed, &Mix::default(), 10_000, ground(4, timing)).unwrap();
             let families: Vec<Family> = plan.episodes.iter().map(|e| e.fault.definition().family()).collect();
             assert_eq!(families[..2], [Family::Kill, Family::Pause], "{seed}");
         }
@@ -324,28 +330,30 @@ mod tests {
     #[test]
     fn every_fault_of_the_mix_comes_once_before_any_comes_again() {
         for seed in 0..100 {
-            let mut first: Vec<FaultKind> = draw(seed, 300_000).episodes.iter().take(5).map(|e| e.fault).collect();
+            let mut first: Vec<FaultKind> =
+                draw(seed, 300_000).episodes.iter().take(Mix::default().faults().count()).map(|e| e.fault).collect();
             first.sort_unstable();
-            assert_eq!(first, FaultKind::ALL);
+            assert_eq!(first, Mix::default().faults().collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn where_the_telling_fault_does_not_fit_others_are_drawn() {
         let slow = Timing { session_ms: 9000, lag_ms_max: 30_000, heartbeat_ms: 2000, ..Timing::default() };
-        let plan = Plan::draw(1, &Mix::default(), 10_000, 1, slow).unwrap();
-        assert!(plan.episodes.iter().all(|e| e.fault != FaultKind::KillLaggingLeader) && !plan.episodes.is_empty());
+        let plan = Plan::draw(1, &Mix::default(), 10_000, ground(1, slow)).unwrap();
+        assert!(plan.episodes.iter().all(|e| e.fault != kind("kill-lagging-leader")) && !plan.episodes.is_empty());
     }
 
     #[test]
     fn the_mix_none_gives_the_empty_plan() {
-        assert_eq!(Plan::draw(1, &Mix::none(), 100, 1, Timing::default()).unwrap().episodes, []);
+        assert_eq!(Plan::draw(1, &Mix::none(), 100, ground(1, Timing::default())).unwrap().episodes, []);
     }
 
     #[test]
     fn an_impossible_plan_says_why() {
-        let draw =
-            |time_ms, logs, timing| Plan::draw(1, &Mix::default(), time_ms, logs, timing).unwrap_err().to_string();
+        let draw = |time_ms, logs, timing| {
+            Plan::draw(1, &Mix::default(), time_ms, ground(logs, timing)).unwrap_err().to_string()
+        };
         let tight = Timing { lag_ms_max: 1000, ..Timing::default() };
         assert_eq!(draw(10_000, 0, Timing::default()), "a run needs at least one log");
         assert_eq!(
@@ -361,8 +369,8 @@ mod tests {
 
     #[test]
     fn what_is_too_short_says_how_long_is_long_enough() {
-        for kind in FaultKind::ALL {
-            let draw = |ms| Plan::draw(7, &Mix::only(kind), ms, 1, Timing::default());
+        for kind in FaultKind::all() {
+            let draw = |ms| Plan::draw(7, &Mix::only(kind), ms, ground(1, Timing::default()));
             let Err(PlanError::TooShort { needed_ms, .. }) = draw(1000) else { panic!("{kind} fits into a second") };
             assert!(draw(needed_ms * 2).is_ok(), "{kind} {needed_ms}");
         }
@@ -372,9 +380,9 @@ mod tests {
     fn a_damaged_plan_is_refused_with_its_reason() {
         let whole = draw(1, 10_000).to_json().unwrap();
         for (from, to, why) in [
-            ("\"version\": 1", "\"version\": 2", "version 2"),
+            ("\"version\": 2", "\"version\": 3", "version 3"),
             ("\"time_ms\": 10000", "\"time_ms\": -1", "invalid value: integer `-1`"),
-            ("\"fault\": \"kill-lagging-leader\"", "\"fault\": \"kill-lagging-leder\"", "unknown variant"),
+            ("\"fault\": \"kill-lagging-leader\"", "\"fault\": \"kill-lagging-leder\"", "there is no fault"),
             ("\"logs\": 4", "\"logs\": 0", "at least one log"),
             ("\"log\": ", "\"log\": 9", "of 4"),
             ("\"hold_ms\": ", "\"hold_ms\": 99999", "a hold of"),

@@ -123,13 +123,13 @@ impl Runner {
         if now < due {
             return Flow::Wait(State::Quiet { due, attempts }, due);
         }
-        let length_ms = planned.fault.definition().duration_ms(&self.plan.timing, planned.hold_ms);
+        let length_ms = planned.fault.duration_ms(&self.plan.ground.timing, planned.hold_ms);
         if self.plan.quiet_from_ms.is_some_and(|quiet| now.plus_ms(length_ms) > self.started.plus_ms(quiet)) {
             return self.skip(&planned, attempts, Skip::NoTimeLeft, cluster);
         }
         match self.place(&planned, attempts, cluster) {
             Ok(active) => Flow::Go(State::Hurting(Box::new(active))),
-            Err(_) if attempts + 1 < self.plan.logs.clamp(ATTEMPTS_MIN, ATTEMPTS_MAX) => {
+            Err(_) if attempts + 1 < self.plan.ground.logs.clamp(ATTEMPTS_MIN, ATTEMPTS_MAX) => {
                 let due = cluster.now().plus_ms(RETRY_MS);
                 Flow::Wait(State::Quiet { due, attempts: attempts + 1 }, due)
             }
@@ -140,17 +140,22 @@ impl Runner {
     /// Finds the target of a planned episode; each further attempt looks at the next log.
     fn place(&self, planned: &Planned, attempts: u32, cluster: &mut dyn Cluster) -> Result<Active, Skip> {
         let asked_at = cluster.now();
-        let scene = Scene::take(cluster);
+        let mut scene = Scene::take(cluster);
+        if planned.fault.aim().duty().is_some() {
+            scene = scene.with_duties(cluster);
+        }
         if let Err(skip) = scene.all_running() {
             // Trying again is of use only once they run; whether they do, the next attempt sees.
             let _ = heal_all(cluster);
             return Err(skip);
         }
-        let log = LogId(planned.log.0.wrapping_add(attempts) % self.plan.logs.max(1));
-        let asked = Asked { log, hold_ms: planned.hold_ms, pick: planned.pick };
-        let script = planned.fault.definition().script(&scene, asked, &self.plan.timing)?;
-        let episode = Episode { log, attempts: attempts + 1, ..unplaced(self.next as u32, planned, asked_at) };
-        Active::begin(episode, scene, script, self.plan.timing)
+        let log = LogId(planned.log.0.wrapping_add(attempts) % self.plan.ground.logs.max(1));
+        let (aim, timing) = (planned.fault.aim(), self.plan.ground.timing);
+        let asked = Asked { aim, log, hold_ms: planned.hold_ms, pick: planned.pick };
+        let script = planned.fault.definition().script(&scene, asked, &timing)?;
+        let (logs, attempts) = (self.plan.ground.logs, attempts + 1);
+        let episode = Episode { log, logs, attempts, ..unplaced(self.next as u32, planned, asked_at) };
+        Active::begin(episode, scene, script, timing)
     }
 
     fn hurting(&mut self, mut active: Box<Active>, cluster: &mut dyn Cluster) -> Flow {
@@ -198,7 +203,8 @@ impl Runner {
         if heal_all(cluster).is_err() || !Scene::take(cluster).all_in_sync() {
             return false;
         }
-        episode.targets.iter().all(|target| cluster.probe(target.node, self.plan.timing.probe_ms) == Probe::Answered)
+        let mut nodes = episode.targets.iter().filter_map(|target| target.who.node());
+        nodes.all(|node| cluster.probe(node, self.plan.ground.timing.probe_ms) == Probe::Answered)
     }
 
     fn closing(&mut self, until: Nanos, cluster: &mut dyn Cluster) -> Flow {
@@ -233,7 +239,7 @@ impl Runner {
     }
 
     fn patience(&self, cluster: &dyn Cluster) -> Nanos {
-        cluster.now().plus_ms(self.plan.timing.recovery_ms_max)
+        cluster.now().plus_ms(self.plan.ground.timing.recovery_ms_max)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The scene of an episode: who leads and keeps what, and which processes live, at one moment. Pure data.
 
-use crate::cluster::{Cluster, Life, LogRoles, NodeState};
+use crate::actor::{Actor, ClientId, ClientPart};
+use crate::cluster::{Cluster, Duties, Life, LogRoles, NodePart, NodeState};
+use crate::episode::Duty;
 use history::{LeaderEpoch, LogId, NodeId};
 
 /// A snapshot of roles and processes.
@@ -9,7 +11,13 @@ pub struct Scene {
     /// One entry a log, from one answer of the cluster.
     pub roles: Vec<LogRoles>,
     /// Every node a fault may touch.
-    pub nodes: Vec<(NodeId, NodeState)>,
+    pub nodes: Vec<(NodeId, NodePart)>,
+    /// Every client process.
+    pub clients: Vec<(ClientId, ClientPart)>,
+    /// What the process of each is doing.
+    pub processes: Vec<(Actor, NodeState)>,
+    /// Who has the other duties, if that was asked.
+    pub duties: Duties,
 }
 
 /// Why a fault cannot be done now.
@@ -27,9 +35,21 @@ pub enum Skip {
     /// A follower is not in sync.
     #[error("node {} is not in sync on log {}", .1.0, .0.0)]
     NotInSync(LogId, NodeId),
-    /// A node does not run.
-    #[error("node {} does not run", .0.0)]
-    NotRunning(NodeId),
+    /// A process does not run.
+    #[error("{0} does not run")]
+    NotRunning(Actor),
+    /// Nobody has the duty, or nobody tells who.
+    #[error("nobody is known to {}", .0.verb())]
+    NobodyOnDuty(Duty),
+    /// No client does that.
+    #[error("no client is a {}", .0.word())]
+    NoSuchClient(ClientPart),
+    /// There are too few brokers to hit that many and leave others.
+    #[error("there are too few brokers")]
+    TooFewBrokers,
+    /// The condition did not hold while there was time.
+    #[error("`{0}` did not hold in time")]
+    NeverHeld(String),
     /// It would reach into the quiet end of the run.
     #[error("no time left before the quiet end")]
     NoTimeLeft,
@@ -42,21 +62,53 @@ impl Scene {
     /// Takes the snapshot. Processes first: a role told for a process that has ended meanwhile shows as a contradiction
     /// later, the other way round it would not.
     pub fn take(cluster: &mut dyn Cluster) -> Scene {
-        let nodes = cluster.nodes().into_iter().map(|node| (node, cluster.state(node))).collect();
-        Scene { nodes, roles: cluster.roles() }
+        let (nodes, clients) = (cluster.nodes(), cluster.clients());
+        let actors = nodes.iter().map(|(node, _)| Actor::Node(*node));
+        let actors = actors.chain(clients.iter().map(|(client, _)| Actor::Client(*client)));
+        let processes = actors.map(|actor| (actor, cluster.state(actor))).collect();
+        Scene { nodes, clients, processes, roles: cluster.roles(), duties: Duties::default() }
     }
 
-    /// The life of a running node.
-    pub fn life(&self, node: NodeId) -> Result<Life, Skip> {
-        match self.nodes.iter().find(|(n, _)| *n == node) {
+    /// The same, with the duties freshly asked.
+    pub fn with_duties(self, cluster: &mut dyn Cluster) -> Scene {
+        Scene { duties: cluster.duties(), ..self }
+    }
+
+    /// The life of a running process.
+    pub fn life(&self, who: Actor) -> Result<Life, Skip> {
+        match self.processes.iter().find(|(actor, _)| *actor == who) {
             Some((_, NodeState::Running(life))) => Ok(*life),
-            _ => Err(Skip::NotRunning(node)),
+            _ => Err(Skip::NotRunning(who)),
         }
     }
 
-    /// Says no unless every node runs.
+    /// Says no unless every process runs.
     pub fn all_running(&self) -> Result<(), Skip> {
-        self.nodes.iter().try_for_each(|(node, _)| self.life(*node).map(drop))
+        self.processes.iter().try_for_each(|(actor, _)| self.life(*actor).map(drop))
+    }
+
+    /// Every node of a part.
+    pub fn of_part(&self, part: NodePart) -> Vec<NodeId> {
+        self.nodes.iter().filter(|(_, p)| *p == part).map(|(node, _)| *node).collect()
+    }
+
+    /// Everybody there is: nodes, clients and the observer.
+    pub fn everybody(&self) -> Vec<Actor> {
+        self.processes.iter().map(|(actor, _)| *actor).chain([Actor::Observer]).collect()
+    }
+
+    /// Every client process.
+    pub fn client_actors(&self) -> Vec<Actor> {
+        self.clients.iter().map(|(client, _)| Actor::Client(*client)).collect()
+    }
+
+    /// Who has a duty.
+    pub fn on_duty(&self, duty: Duty) -> Option<NodeId> {
+        match duty {
+            Duty::Controller => self.duties.controller,
+            Duty::GroupCoordinator => self.duties.group_coordinator,
+            Duty::TransactionCoordinator => self.duties.transaction_coordinator,
+        }
     }
 
     /// The roles of a log.

@@ -1,13 +1,22 @@
 //! A cluster in memory, for the tests: nodes with sessions and in-sync sets, a clock that only the test moves, and the
 //! ways in which a real one disappoints.
 
-use crate::cluster::{Appends, Cluster, Exit, Life, LogRoles, NodeState, Probe, Reaped, Refusal, SIGKILL};
-use history::{LeaderEpoch, LogId, Nanos, NodeId};
+use crate::actor::{Actor, ClientId, ClientPart};
+use crate::cluster::{
+    Appends, Cluster, Duties, Exit, Life, LogRoles, NodePart, NodeState, Probe, Reaped, Refusal, SIGKILL,
+};
+use crate::network::{Counts, Network, Traffic, Weather};
+use history::{LeaderEpoch, LogId, Nanos, NodeId, Offset};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use std::collections::BTreeMap;
 
 const STEP_MS: u64 = 10;
 const CATCH_UP_MS: u64 = 200;
+
+const CONTROLLER: NodeId = NodeId(100);
+const BYTES: u64 = 10;
+const ROUND_TRIP_US: u64 = 200;
 
 /// What is wrong with the cluster, or with what hurts it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -36,25 +45,37 @@ pub enum Flaw {
     AcksEarly,
     /// Nobody appends.
     Idle,
+    /// The network is said to be broken, and everything passes.
+    NetworkLies,
+    /// SIGTERM is reported, and the process lives on.
+    TerminateLies,
 }
 
-struct Node {
-    id: NodeId,
+struct Process {
+    who: Actor,
     state: NodeState,
+    /// Since when it does what it does.
     since: Nanos,
+    /// When the controller last heard of it.
+    heard: Nanos,
 }
 
 struct Log {
     roles: LogRoles,
     appends: Appends,
+    /// When the leader last heard of each of the others.
+    fetched: BTreeMap<NodeId, Nanos>,
 }
 
 /// The cluster.
 pub struct Sim {
     now: Nanos,
     flaw: Flaw,
-    nodes: Vec<Node>,
+    processes: Vec<Process>,
     logs: Vec<Log>,
+    network: Network,
+    counts: BTreeMap<(Actor, Actor), Counts>,
+    counted: Nanos,
     rng: Pcg64Mcg,
     next_pid: u32,
     pub session_ms: u64,
@@ -66,16 +87,32 @@ pub struct Sim {
 impl Sim {
     pub fn new(seed: u64, flaw: Flaw) -> Sim {
         let now = Nanos(1_000_000_000_000);
-        let ids: Vec<NodeId> = (1..=3).map(NodeId).collect();
-        let node = |(at, id): (usize, &NodeId)| Node { id: *id, state: running(at as u32 + 100), since: Nanos(0) };
-        let log = |log: u32| {
-            let leader = Some((ids[log as usize % 3], LeaderEpoch(0)));
-            let roles = LogRoles { log: LogId(log), leader, replicas: ids.clone(), isr: ids.clone() };
-            Log { roles, appends: Appends::default() }
+        let brokers: Vec<NodeId> = (1..=3).map(NodeId).collect();
+        let nodes = brokers.iter().copied().chain([CONTROLLER]).map(Actor::Node);
+        let actors = nodes.chain([0, 1].map(|n| Actor::Client(ClientId(n))));
+        let process = |(at, who): (usize, Actor)| {
+            let state = running(at as u32 + 100);
+            Process { who, state, since: Nanos(0), heard: now }
         };
-        let (nodes, logs) = (ids.iter().enumerate().map(node).collect(), (0..4).map(log).collect());
-        let rng = Pcg64Mcg::seed_from_u64(seed);
-        Sim { now, flaw, nodes, logs, rng, next_pid: 200, session_ms: 3000, lag_ms: 3000, harms: Vec::new() }
+        let log = |log: u32| {
+            let leader = Some((brokers[log as usize % 3], LeaderEpoch(0)));
+            let roles = LogRoles { log: LogId(log), leader, replicas: brokers.clone(), isr: brokers.clone() };
+            Log { roles, appends: Appends::default(), fetched: brokers.iter().map(|n| (*n, now)).collect() }
+        };
+        Sim {
+            now,
+            flaw,
+            processes: actors.enumerate().map(process).collect(),
+            logs: (0..4).map(log).collect(),
+            network: Network::default(),
+            counts: BTreeMap::new(),
+            counted: now,
+            rng: Pcg64Mcg::seed_from_u64(seed),
+            next_pid: 200,
+            session_ms: 3000,
+            lag_ms: 3000,
+            harms: Vec::new(),
+        }
     }
 
     /// Lets time pass until `to`.
@@ -87,52 +124,139 @@ impl Sim {
     }
 
     pub fn all_running(&self) -> bool {
-        self.nodes.iter().all(|node| matches!(node.state, NodeState::Running(_)))
+        self.processes.iter().all(|p| matches!(p.state, NodeState::Running(_))) && self.network.is_clear()
     }
 
-    fn node(&mut self, id: NodeId) -> &mut Node {
-        self.nodes.iter_mut().find(|node| node.id == id).unwrap()
+    fn process(&self, who: Actor) -> Option<&Process> {
+        self.processes.iter().find(|p| p.who == who)
     }
 
-    fn quiet_ms(node: &Node, now: Nanos) -> u64 {
-        now.since(node.since) / 1_000_000
+    fn process_mut(&mut self, who: Actor) -> &mut Process {
+        self.processes.iter_mut().find(|p| p.who == who).unwrap()
+    }
+
+    fn runs(&self, who: Actor) -> bool {
+        self.process(who).is_some_and(|p| matches!(p.state, NodeState::Running(_)))
+    }
+
+    /// What the weather really is on a link.
+    fn weather(&self, from: Actor, to: Actor) -> Vec<Weather> {
+        if self.flaw == Flaw::NetworkLies { Vec::new() } else { self.network.on(from, to).collect() }
+    }
+
+    /// Both run, and both directions work.
+    fn reach(&self, one: Actor, other: Actor) -> bool {
+        if self.network.is_clear() {
+            return self.runs(one) && self.runs(other);
+        }
+        let passes = |from, to| self.weather(from, to).iter().all(|w| matches!(w, Weather::Slow { .. }));
+        let shut = self.network.doors.iter().any(|(node, _)| [one, other].contains(&Actor::Node(*node)));
+        let shut = shut && self.flaw != Flaw::NetworkLies;
+        self.runs(one) && self.runs(other) && passes(one, other) && passes(other, one) && !shut
+    }
+
+    fn quiet_ms(process: &Process, now: Nanos) -> u64 {
+        now.since(process.since) / 1_000_000
     }
 
     fn live(&mut self) {
-        let (now, session_ms, lag_ms, flaw) = (self.now, self.session_ms, self.lag_ms, self.flaw);
-        let is_running = |node: &Node| matches!(node.state, NodeState::Running(_));
-        for log in &mut self.logs {
-            let leader = log.roles.leader.and_then(|(id, _)| self.nodes.iter().find(|n| n.id == id));
-            let led = leader.is_some_and(is_running);
-            let silent = |node: &Node, ms| !is_running(node) && Sim::quiet_ms(node, now) > ms;
-            let dead = leader.is_some_and(|node| silent(node, session_ms));
-            for node in &self.nodes {
-                let leads = leader.is_some_and(|l| l.id == node.id);
-                if led && !leads && silent(node, lag_ms.min(session_ms)) {
-                    log.roles.isr.retain(|id| *id != node.id);
-                }
-                if led
-                    && is_running(node)
-                    && Sim::quiet_ms(node, now) > CATCH_UP_MS
-                    && !log.roles.isr.contains(&node.id)
-                {
-                    log.roles.isr.push(node.id);
+        let now = self.now;
+        let heard: Vec<Actor> = self.processes.iter().map(|p| p.who).filter(|who| self.heard(*who)).collect();
+        for process in self.processes.iter_mut().filter(|p| heard.contains(&p.who)) {
+            process.heard = now;
+        }
+        for at in 0..self.logs.len() {
+            let mut log = std::mem::replace(&mut self.logs[at], empty());
+            self.live_log(&mut log);
+            self.logs[at] = log;
+        }
+    }
+
+    /// The controller hears of it; while the controller is away nobody's session ends.
+    fn heard(&self, who: Actor) -> bool {
+        !self.runs(CONTROLLER.into()) || who == CONTROLLER.into() || self.reach(who, CONTROLLER.into())
+    }
+
+    fn live_log(&self, log: &mut Log) {
+        let (now, flaw) = (self.now, self.flaw);
+        let silent = |since: Nanos, ms: u64| now.since(since) > ms * 1_000_000;
+        let leader = log.roles.leader.map(|(node, _)| node);
+        let led = leader.is_some_and(|leader| self.runs(leader.into()));
+        for node in log.roles.replicas.clone() {
+            let leads = leader == Some(node);
+            let process = self.process(node.into()).unwrap();
+            if leads || leader.is_some_and(|leader| self.reach(leader.into(), node.into())) {
+                log.fetched.insert(node, now);
+            }
+            if led && !leads && silent(log.fetched[&node], self.lag_ms.min(self.session_ms)) {
+                log.roles.isr.retain(|id| *id != node);
+            }
+            let caught_up = Sim::quiet_ms(process, now) > CATCH_UP_MS && log.fetched[&node] == now;
+            if led && self.runs(node.into()) && caught_up && !log.roles.isr.contains(&node) {
+                log.roles.isr.push(node);
+            }
+        }
+        let dead = leader.is_some_and(|leader| silent(self.process(leader.into()).unwrap().heard, self.session_ms));
+        if (dead || leader.is_none()) && flaw != Flaw::Leaderless(log.roles.log) {
+            self.elect(log);
+        }
+        if flaw == Flaw::Leaderless(log.roles.log) {
+            log.roles.leader = None;
+        }
+        let client = Actor::Client(ClientId(0));
+        let reached = |leader: NodeId| self.reach(leader.into(), client);
+        let all_see =
+            |leader: NodeId| log.roles.isr.iter().all(|id| *id == leader || self.reach(leader.into(), (*id).into()));
+        let acks = leader.is_some_and(|l| reached(l) && (all_see(l) || flaw == Flaw::AcksEarly));
+        let appends = self.runs(client) && flaw != Flaw::Idle;
+        log.appends.invoked += u64::from(appends);
+        if appends && acks {
+            log.appends.acked += 1;
+            log.appends.acked_at = now;
+        }
+    }
+
+    /// A node that ends in an orderly way leaves nobody without a leader.
+    fn hand_over(&mut self, who: Actor) {
+        for at in 0..self.logs.len() {
+            let mut log = std::mem::replace(&mut self.logs[at], empty());
+            if log.roles.leader.is_some_and(|(leader, _)| who == leader.into()) {
+                self.elect(&mut log);
+            }
+            self.logs[at] = log;
+        }
+    }
+
+    fn elect(&self, log: &mut Log) {
+        let electable = |node: &NodeId| {
+            let process = self.process((*node).into()).unwrap();
+            self.runs(process.who) && process.heard == self.now && log.roles.isr.contains(node)
+        };
+        if let Some(next) = log.roles.replicas.iter().copied().find(electable) {
+            let epoch = log.roles.leader.map_or(1, |(_, epoch)| epoch.0 + 1);
+            log.roles.isr.retain(|id| self.runs((*id).into()));
+            log.roles.leader = Some((next, LeaderEpoch(epoch)));
+        }
+    }
+
+    /// Everybody has said something to everybody else, each step since the last change.
+    fn travel(&mut self) {
+        let steps = self.now.since(self.counted) / 1_000_000 / STEP_MS;
+        self.counted = self.now;
+        let actors: Vec<Actor> = self.processes.iter().map(|p| p.who).filter(|who| self.runs(*who)).collect();
+        for from in &actors {
+            for to in actors.iter().filter(|to| *to != from) {
+                let weather = self.weather(*from, *to);
+                let lies = self.flaw == Flaw::NetworkLies;
+                let frames = self.network.frames.iter().filter(|f| f.from.contains(from) && f.to.contains(to)).count();
+                let counts = self.counts.entry((*from, *to)).or_default();
+                counts.frames += if lies { 0 } else { steps * frames as u64 };
+                match weather.first() {
+                    None => counts.passed += steps * BYTES,
+                    Some(Weather::Cut | Weather::Stalled | Weather::Reset) => counts.held += steps * BYTES,
+                    Some(Weather::Slow { .. } | Weather::Narrow { .. }) => counts.delayed += steps * BYTES,
                 }
             }
-            if (dead || leader.is_none()) && flaw != Flaw::Leaderless(log.roles.log) {
-                let electable = |n: &&Node| is_running(n) && log.roles.isr.contains(&n.id);
-                if let Some(next) = self.nodes.iter().find(electable) {
-                    let epoch = log.roles.leader.map_or(1, |(_, epoch)| epoch.0 + 1);
-                    log.roles.isr.retain(|id| self.nodes.iter().any(|n| n.id == *id && is_running(n)));
-                    log.roles.leader = Some((next.id, LeaderEpoch(epoch)));
-                }
-            }
-            if flaw == Flaw::Leaderless(log.roles.log) {
-                log.roles.leader = None;
-            }
-            let all_see = log.roles.isr.iter().all(|id| self.nodes.iter().any(|n| n.id == *id && is_running(n)));
-            log.appends.invoked += u64::from(flaw != Flaw::Idle);
-            log.appends.acked += u64::from(flaw != Flaw::Idle && led && (all_see || flaw == Flaw::AcksEarly));
         }
     }
 
@@ -144,11 +268,38 @@ impl Sim {
         }
     }
 
-    fn become_state(&mut self, id: NodeId, state: NodeState) {
+    fn become_state(&mut self, who: Actor, state: NodeState) {
+        self.travel();
         let now = self.now;
-        let node = self.node(id);
-        (node.state, node.since) = (state, now);
+        let process = self.process_mut(who);
+        (process.state, process.since) = (state, now);
     }
+
+    fn end(&mut self, who: Actor, exit: Exit) -> Result<Reaped, Refusal> {
+        self.harms.push(self.now);
+        let Some(life) = self.state(who).life() else { return Err(Refusal("there is no process".into())) };
+        let (refused, done) = self.fate();
+        let reaped = |pid| Reaped { pid, exit };
+        match self.flaw {
+            Flaw::KillLies if exit == Exit::Signal(SIGKILL) => return Ok(reaped(life.pid)),
+            Flaw::TerminateLies if exit == Exit::Code(0) => return Ok(reaped(life.pid)),
+            Flaw::KillsAnother => {
+                self.become_state(who, NodeState::Down);
+                return Ok(reaped(life.pid + 1));
+            }
+            _ if done => self.become_state(who, NodeState::Down),
+            _ => (),
+        }
+        if done && exit == Exit::Code(0) {
+            self.hand_over(who);
+        }
+        answer(refused, reaped(life.pid))
+    }
+}
+
+fn empty() -> Log {
+    let roles = LogRoles { log: LogId(0), leader: None, replicas: Vec::new(), isr: Vec::new() };
+    Log { roles, appends: Appends::default(), fetched: BTreeMap::new() }
 }
 
 fn running(pid: u32) -> NodeState {
@@ -164,74 +315,82 @@ impl Cluster for Sim {
         self.now
     }
 
-    fn nodes(&self) -> Vec<NodeId> {
-        self.nodes.iter().map(|node| node.id).collect()
+    fn nodes(&self) -> Vec<(NodeId, NodePart)> {
+        let part = |node| if node == CONTROLLER { NodePart::Controller } else { NodePart::Broker };
+        self.processes.iter().filter_map(|p| p.who.node()).map(|node| (node, part(node))).collect()
     }
 
-    fn state(&self, node: NodeId) -> NodeState {
-        self.nodes.iter().find(|n| n.id == node).map_or(NodeState::Down, |n| n.state)
+    fn clients(&self) -> Vec<(ClientId, ClientPart)> {
+        vec![(ClientId(0), ClientPart::Producer), (ClientId(1), ClientPart::Consumer)]
     }
 
-    fn kill(&mut self, node: NodeId) -> Result<Reaped, Refusal> {
-        self.harms.push(self.now);
-        let Some(life) = self.state(node).life() else { return Err(Refusal("there is no process".into())) };
-        let (refused, done) = self.fate();
-        let reaped = |pid| Reaped { pid, exit: Exit::Signal(SIGKILL) };
-        match self.flaw {
-            Flaw::KillLies => return Ok(reaped(life.pid)),
-            Flaw::KillsAnother => {
-                self.become_state(node, NodeState::Down);
-                return Ok(reaped(life.pid + 1));
-            }
-            _ if done => self.become_state(node, NodeState::Down),
-            _ => (),
-        }
-        answer(refused, reaped(life.pid))
+    fn state(&self, who: Actor) -> NodeState {
+        self.process(who).map_or(NodeState::Down, |p| p.state)
     }
 
-    fn pause(&mut self, node: NodeId) -> Result<(), Refusal> {
+    fn kill(&mut self, who: Actor) -> Result<Reaped, Refusal> {
+        self.end(who, Exit::Signal(SIGKILL))
+    }
+
+    fn terminate(&mut self, who: Actor) -> Result<Reaped, Refusal> {
+        self.end(who, Exit::Code(0))
+    }
+
+    fn pause(&mut self, who: Actor) -> Result<(), Refusal> {
         self.harms.push(self.now);
         let (refused, done) = self.fate();
-        if let (NodeState::Running(life), true, true) = (self.state(node), done, self.flaw != Flaw::PauseLies) {
-            self.become_state(node, NodeState::Paused(life));
+        if let (NodeState::Running(life), true, true) = (self.state(who), done, self.flaw != Flaw::PauseLies) {
+            self.become_state(who, NodeState::Paused(life));
         }
         answer(refused, ())
     }
 
-    fn resume(&mut self, node: NodeId) -> Result<(), Refusal> {
+    fn resume(&mut self, who: Actor) -> Result<(), Refusal> {
         let (refused, done) = self.fate();
-        if let (NodeState::Paused(life), true) = (self.state(node), done) {
-            self.become_state(node, NodeState::Running(life));
+        if let (NodeState::Paused(life), true) = (self.state(who), done) {
+            self.become_state(who, NodeState::Running(life));
         }
         answer(refused, ())
     }
 
-    fn start(&mut self, node: NodeId) -> Result<Life, Refusal> {
+    fn start(&mut self, who: Actor) -> Result<Life, Refusal> {
         let (refused, done) = self.fate();
-        if self.flaw == Flaw::NeverRestarts(node) {
+        if matches!((self.flaw, who), (Flaw::NeverRestarts(node), Actor::Node(it)) if node == it) {
             return Err(Refusal("its folder is gone".into()));
         }
         self.next_pid += 1;
         let state = running(self.next_pid);
-        if let (NodeState::Down, true) = (self.state(node), done) {
-            self.become_state(node, state);
+        if let (NodeState::Down, true) = (self.state(who), done) {
+            self.become_state(who, state);
         }
         answer(refused, state.life().unwrap())
     }
 
     fn roles(&mut self) -> Vec<LogRoles> {
         let (refused, _) = self.fate();
-        let anybody = self.nodes.iter().any(|node| matches!(node.state, NodeState::Running(_)));
+        let anybody = self.nodes().into_iter().any(|(node, part)| part == NodePart::Broker && self.runs(node.into()));
         let silent = refused || !anybody || self.flaw == Flaw::NobodyAnswers;
         if silent { Vec::new() } else { self.logs.iter().map(|log| log.roles.clone()).collect() }
+    }
+
+    fn duties(&mut self) -> Duties {
+        let (group, transactions) = (Some(NodeId(1)), Some(NodeId(3)));
+        Duties { controller: Some(CONTROLLER), group_coordinator: group, transaction_coordinator: transactions }
     }
 
     fn appends(&self, log: LogId) -> Appends {
         self.logs[log.0 as usize].appends
     }
 
+    fn log_ends(&mut self, log: LogId) -> Vec<(NodeId, Offset)> {
+        let log = &self.logs[log.0 as usize];
+        let behind = |node: &NodeId| self.now.since(log.fetched[node]) / 1_000_000 / STEP_MS;
+        let end = |node: &NodeId| Offset(log.appends.invoked.saturating_sub(behind(node)) as i64);
+        log.roles.replicas.iter().map(|node| (*node, end(node))).collect()
+    }
+
     fn probe(&mut self, node: NodeId, timeout_ms: u64) -> Probe {
-        match (self.state(node), self.flaw) {
+        match (self.state(node.into()), self.flaw) {
             (NodeState::Running(_), _) | (_, Flaw::PausedInNameOnly) => Probe::Answered,
             (NodeState::Paused(_), _) => {
                 self.advance(self.now.plus_ms(timeout_ms));
@@ -241,13 +400,57 @@ impl Cluster for Sim {
         }
     }
 
-    fn process_state(&self, node: NodeId) -> Option<char> {
-        let node = self.nodes.iter().find(|n| n.id == node)?;
-        match (node.state, self.flaw) {
+    fn process_state(&self, who: Actor) -> Option<char> {
+        let process = self.process(who)?;
+        match (process.state, self.flaw) {
             (NodeState::Down, _) => None,
             (NodeState::Running(_), _) | (_, Flaw::PausedInNameOnly) => Some('S'),
-            (_, Flaw::PauseWearsOff) if Sim::quiet_ms(node, self.now) > 20 => Some('S'),
+            (_, Flaw::PauseWearsOff) if Sim::quiet_ms(process, self.now) > 20 => Some('S'),
             (NodeState::Paused(_), _) => Some('T'),
         }
+    }
+
+    fn set_network(&mut self, network: &Network) -> Result<(), Refusal> {
+        self.travel();
+        let (refused, done) = self.fate();
+        if done {
+            if !network.is_clear() {
+                self.harms.push(self.now);
+            }
+            self.network = network.clone();
+        }
+        let actors: Vec<Actor> = self.processes.iter().map(|p| p.who).collect();
+        for (from, to) in actors.iter().flat_map(|from| actors.iter().map(move |to| (*from, *to))) {
+            let shut = network.doors.iter().any(|(node, _)| to == Actor::Node(*node));
+            let resets = shut || network.on(from, to).any(|w| w == Weather::Reset);
+            let counts = self.counts.entry((from, to)).or_default();
+            counts.resets += u64::from(resets && self.flaw != Flaw::NetworkLies);
+        }
+        answer(refused, ())
+    }
+
+    fn network(&self) -> Network {
+        self.network.clone()
+    }
+
+    fn traffic(&mut self) -> Result<Vec<Traffic>, Refusal> {
+        self.travel();
+        let traffic = |(&(from, to), &counts): (&(Actor, Actor), &Counts)| Traffic { from, to, counts };
+        Ok(self.counts.iter().map(traffic).collect())
+    }
+
+    fn round_trip(&mut self, node: NodeId, _: u64) -> Option<u64> {
+        let weather = [(Actor::Observer, node.into()), (node.into(), Actor::Observer)].map(|(a, b)| self.weather(a, b));
+        let late = |w: &Weather| match w {
+            Weather::Slow { latency_us, .. } => Some(*latency_us),
+            Weather::Narrow { .. } => Some(1_000_000),
+            Weather::Stalled => Some(0),
+            Weather::Cut | Weather::Reset => None,
+        };
+        let shut = self.network.doors.iter().any(|(shut, _)| *shut == node) && self.flaw != Flaw::NetworkLies;
+        if shut || !self.runs(node.into()) {
+            return None;
+        }
+        weather.iter().flatten().map(late).sum::<Option<u64>>().map(|late| late + ROUND_TRIP_US)
     }
 }

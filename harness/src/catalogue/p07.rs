@@ -13,8 +13,8 @@ use crate::scenario::{ClusterShape, Faults, Load, Scenario, preset};
 use crate::settings::Owner;
 use crate::systems::Capability;
 use history::LogId;
-use nemesis::FaultKind;
 use nemesis::plan::Planned;
+use nemesis::{Aim, FaultKind, Harm};
 use std::time::Duration;
 
 /// The entry.
@@ -26,8 +26,10 @@ pub const ENTRY: Entry = Entry {
     sides,
 };
 
-const EPISODE: Planned =
-    Planned { fault: FaultKind::KillLaggingLeader, log: LogId(0), gap_ms: 1000, hold_ms: 300, pick: 0 };
+fn episodes() -> Vec<Planned> {
+    let fault = FaultKind::new(Harm::KillLagging, Aim::Leader);
+    fault.map(|fault| Planned { fault, log: LogId(0), gap_ms: 1000, hold_ms: 300, pick: 0 }).into_iter().collect()
+}
 
 const BROKER: &[(&str, &str)] = &[
     ("broker.session.timeout.ms", "2500"),
@@ -55,7 +57,7 @@ fn scenario(name: &str, seed: u64) -> Scenario {
     let scenario = Scenario {
         cluster: ClusterShape { partitions: 1, ..preset::CLUSTER },
         load: Load { time: Duration::from_secs(2), ..preset::LOAD },
-        faults: Faults::Scripted(vec![EPISODE]),
+        faults: Faults::Scripted(episodes()),
         ..Scenario::new(name, seed)
     };
     BROKER.iter().fold(scenario, |scenario, (property, value)| scenario.with(Owner::Broker, property, value))

@@ -26,7 +26,7 @@ pub fn list(args: &ListArgs) -> Result<Exit, Failure> {
 
 fn rows(what: Listed) -> Vec<(String, String)> {
     match what {
-        Listed::Faults => FaultKind::ALL.iter().map(|f| (f.name().to_owned(), fault(*f))).collect(),
+        Listed::Faults => FaultKind::all().map(|f| (f.name(), fault(f))).collect(),
         Listed::Workloads => Workload::ALL.iter().map(|(name, what)| ((*name).into(), (*what).into())).collect(),
         Listed::Claims => Claim::ALL.iter().map(|c| (c.name().to_owned(), claim(*c))).collect(),
         Listed::Bugs => broker::bugs::ALL.iter().map(|b| (b.name().to_owned(), bug(*b))).collect(),
@@ -36,7 +36,7 @@ fn rows(what: Listed) -> Vec<(String, String)> {
 }
 
 fn fault(kind: FaultKind) -> String {
-    format!("{}. Effective only if: {}", kind.definition().about(), kind.definition().evidence())
+    format!("{}. Effective only if: {}", kind.about(), kind.definition().evidence())
 }
 
 fn claim(claim: Claim) -> String {

@@ -8,7 +8,7 @@ use super::{Cluster, Job};
 use crate::commands::Failure;
 use crate::scenario::{Faults, Scenario};
 use crate::settings::Owner;
-use nemesis::{Next, Plan, PlanError, Runner, Timing};
+use nemesis::{Ground, Next, Plan, PlanError, Runner, Timing};
 use results::json::Appender;
 use results::{RunFolder, json};
 use std::time::Duration;
@@ -83,11 +83,24 @@ pub fn break_it(job: &Job, interrupt: &Interrupt, folder: &RunFolder, mut field:
 
 /// The schedule of a scenario, checked against the cluster's clocks.
 pub fn plan(scenario: &Scenario) -> Result<Plan, PlanError> {
-    let (timing, logs) = (timing(scenario), u32::from(scenario.cluster.partitions));
+    let ground = ground(scenario);
     let time_ms = scenario.load.time.as_millis() as u64;
     match &scenario.faults {
-        Faults::Drawn(mix) => Plan::draw(scenario.seed, mix, time_ms, logs, timing),
-        Faults::Scripted(episodes) => Plan::scripted(time_ms, logs, timing, episodes.clone()),
+        Faults::Drawn(mix) => Plan::draw(scenario.seed, mix, time_ms, ground),
+        Faults::Scripted(episodes) => Plan::scripted(time_ms, ground, episodes.clone()),
+    }
+}
+
+fn ground(scenario: &Scenario) -> Ground {
+    let shape = scenario.cluster;
+    Ground {
+        logs: shape.partitions.into(),
+        brokers: shape.brokers.into(),
+        controllers: shape.controllers.into(),
+        replication: shape.replication.into(),
+        groups: false,
+        transactions: false,
+        timing: timing(scenario),
     }
 }
 

@@ -60,12 +60,9 @@ pub fn bring_up(scenario: &Scenario, folder: &Path, processes: &mut Processes) -
 
 fn lay_out(scenario: &Scenario, system: &dyn System, folder: &Path) -> Result<Vec<NodePlan>, Failure> {
     let count = system.ports(scenario);
-    let ports = match scenario.cluster.base_port {
-        Some(base) => ports::from_base(base, count),
-        None => ports::free(count, rand::random()),
-    };
-    let ports = ports.ok_or_else(|| no_start(format!("there are no {count} ports to use")))?;
-    system.lay_out(scenario, folder, &ports).map_err(|e| no_start(e.to_string()))
+    let seats = ports::seats(count, scenario.cluster.base_port, false);
+    let seats = seats.ok_or_else(|| no_start(format!("there are no ports for {count} nodes")))?;
+    system.lay_out(scenario, folder, &seats).map_err(|e| no_start(e.to_string()))
 }
 
 /// Every partition of every topic: those of the first topic are numbered as its partitions are.

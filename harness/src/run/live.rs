@@ -3,8 +3,10 @@
 use super::nodes::Nodes;
 use super::processes::Processes;
 use super::tally::Tally;
-use history::{LogId, Nanos, NodeId};
-use nemesis::cluster::{Appends, Cluster, Life, LogRoles, NodeState, Probe, Reaped, Refusal};
+use history::{LogId, Nanos, NodeId, Offset};
+use nemesis::cluster::{Appends, Cluster, Duties, Life, LogRoles, NodePart, NodeState, Probe, Reaped, Refusal};
+use nemesis::network::{Network, Traffic};
+use nemesis::{Actor, ClientId, ClientPart};
 use std::collections::BTreeMap;
 use workloads::clock::{self, Deadline};
 use workloads::wire::{Connection, PartitionView, WireError};
@@ -39,28 +41,36 @@ impl Cluster for Live<'_> {
         clock::now()
     }
 
-    fn nodes(&self) -> Vec<NodeId> {
+    fn nodes(&self) -> Vec<(NodeId, NodePart)> {
         self.nodes.ours_to_break()
     }
 
-    fn state(&self, node: NodeId) -> NodeState {
-        self.nodes.state(node)
+    fn clients(&self) -> Vec<(ClientId, ClientPart)> {
+        Vec::new()
     }
 
-    fn kill(&mut self, node: NodeId) -> Result<Reaped, Refusal> {
-        self.nodes.kill(node, self.processes)
+    fn state(&self, who: Actor) -> NodeState {
+        who.node().map_or(NodeState::Down, |node| self.nodes.state(node))
     }
 
-    fn pause(&mut self, node: NodeId) -> Result<(), Refusal> {
-        self.nodes.pause(node, self.processes)
+    fn kill(&mut self, who: Actor) -> Result<Reaped, Refusal> {
+        self.nodes.kill(node(who)?, self.processes)
     }
 
-    fn resume(&mut self, node: NodeId) -> Result<(), Refusal> {
-        self.nodes.resume(node, self.processes)
+    fn terminate(&mut self, who: Actor) -> Result<Reaped, Refusal> {
+        self.nodes.terminate(node(who)?, self.processes)
     }
 
-    fn start(&mut self, node: NodeId) -> Result<Life, Refusal> {
-        self.nodes.start(node, self.processes)
+    fn pause(&mut self, who: Actor) -> Result<(), Refusal> {
+        self.nodes.pause(node(who)?, self.processes)
+    }
+
+    fn resume(&mut self, who: Actor) -> Result<(), Refusal> {
+        self.nodes.resume(node(who)?, self.processes)
+    }
+
+    fn start(&mut self, who: Actor) -> Result<Life, Refusal> {
+        self.nodes.start(node(who)?, self.processes)
     }
 
     /// Every running broker is asked; of several answers about a partition the one of the latest reign counts.
@@ -93,9 +103,43 @@ impl Cluster for Live<'_> {
         }
     }
 
-    fn process_state(&self, node: NodeId) -> Option<char> {
-        self.nodes.process_state(node)
+    fn process_state(&self, who: Actor) -> Option<char> {
+        self.nodes.process_state(who.node()?)
     }
+
+    /// Of several controllers nobody is asked yet which one is active.
+    fn duties(&mut self) -> Duties {
+        let parts = self.nodes.ours_to_break().into_iter();
+        let controllers: Vec<NodeId> = parts.filter(|(_, p)| *p == NodePart::Controller).map(|(n, _)| n).collect();
+        let controller = if let [only] = controllers[..] { Some(only) } else { None };
+        Duties { controller, ..Duties::default() }
+    }
+
+    fn log_ends(&mut self, _: LogId) -> Vec<(NodeId, Offset)> {
+        Vec::new()
+    }
+
+    fn set_network(&mut self, network: &Network) -> Result<(), Refusal> {
+        if network.is_clear() { Ok(()) } else { Err(Refusal("there is no proxy before the nodes".into())) }
+    }
+
+    fn network(&self) -> Network {
+        Network::default()
+    }
+
+    fn traffic(&mut self) -> Result<Vec<Traffic>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    fn round_trip(&mut self, node: NodeId, timeout_ms: u64) -> Option<u64> {
+        let address = self.nodes.plan(node)?.advertised.to_string();
+        let (began, deadline) = (clock::now(), Deadline::in_ms(timeout_ms));
+        Connection::open(&address, CLIENT, deadline).ok().map(|_| clock::now().since(began) / 1000)
+    }
+}
+
+fn node(who: Actor) -> Result<NodeId, Refusal> {
+    who.node().ok_or_else(|| Refusal(format!("{who} is no node")))
 }
 
 fn roles_of(view: PartitionView) -> LogRoles {

@@ -8,11 +8,12 @@ use crate::guard::proc::{self, Stat};
 use crate::guard::{Ended, GuardError, Signal, Spawned};
 use crate::systems::{NodePlan, NodeRole, Owned};
 use history::NodeId;
-use nemesis::cluster::{Exit, Life, NodeState, Reaped, Refusal};
+use nemesis::cluster::{Exit, Life, NodePart, NodeState, Reaped, Refusal};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 const REAP_DEADLINE: Duration = Duration::from_secs(5);
+const TERMINATE_DEADLINE: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug)]
 enum State {
@@ -70,14 +71,18 @@ impl Nodes {
         self.plans().filter(|p| p.owned == Owned::Ours).map(|p| p.id).collect()
     }
 
-    /// The brokers that are ours to break.
-    pub fn ours_to_break(&self) -> Vec<NodeId> {
-        self.plans().filter(|p| p.owned == Owned::Ours && p.role == NodeRole::Broker).map(|p| p.id).collect()
+    /// The nodes that are ours to break.
+    pub fn ours_to_break(&self) -> Vec<(NodeId, NodePart)> {
+        let part = |role| match role {
+            NodeRole::Broker => NodePart::Broker,
+            NodeRole::Controller => NodePart::Controller,
+        };
+        self.plans().filter(|p| p.owned == Owned::Ours).map(|p| (p.id, part(p.role))).collect()
     }
 
-    /// `host:port` of every broker.
+    /// `host:port` of every broker, as its clients are to reach it.
     pub fn bootstrap(&self) -> Vec<String> {
-        self.plans().filter(|p| p.role == NodeRole::Broker).map(|p| p.address.to_string()).collect()
+        self.plans().filter(|p| p.role == NodeRole::Broker).map(|p| p.advertised.to_string()).collect()
     }
 
     /// Nodes that ended without being asked to, so far.
@@ -137,6 +142,16 @@ impl Nodes {
         processes.signal(life.child, Signal::Kill).map_err(refusal)?;
         let exited = processes.wait_ended(life.child, REAP_DEADLINE);
         let exited = exited.ok_or_else(|| Refusal(format!("node {} was killed and not reaped", node.0)))?;
+        self.entry(node)?.state = State::Down;
+        Ok(Reaped { pid: exited.pid, exit: exit_of(exited.ended) })
+    }
+
+    /// SIGTERMs a node and waits until it has ended.
+    pub fn terminate(&mut self, node: NodeId, processes: &mut Processes) -> Result<Reaped, Refusal> {
+        let life = self.life(node).ok_or_else(|| Refusal(format!("node {} has no process", node.0)))?;
+        processes.signal(life.child, Signal::Terminate).map_err(refusal)?;
+        let exited = processes.wait_ended(life.child, TERMINATE_DEADLINE);
+        let exited = exited.ok_or_else(|| Refusal(format!("node {} did not end on SIGTERM", node.0)))?;
         self.entry(node)?.state = State::Down;
         Ok(Reaped { pid: exited.pid, exit: exit_of(exited.ended) })
     }

@@ -49,7 +49,11 @@ impl Tally {
 
     /// Appends to all logs, as of the last refresh.
     pub fn total(&self) -> Appends {
-        let sum = |a: Appends, b: &Appends| Appends { invoked: a.invoked + b.invoked, acked: a.acked + b.acked };
+        let sum = |a: Appends, b: &Appends| Appends {
+            invoked: a.invoked + b.invoked,
+            acked: a.acked + b.acked,
+            acked_at: a.acked_at.max(b.acked_at),
+        };
         self.appends.values().fold(Appends::default(), sum)
     }
 }
@@ -57,8 +61,10 @@ impl Tally {
 fn count(appends: &mut BTreeMap<LogId, Appends>, entry: Entry<'_>) {
     match entry {
         Entry::Invoke { kind: Kind::Append, log, .. } => appends.entry(log).or_default().invoked += 1,
-        Entry::Return { kind: Kind::Append, log, outcome: Outcome::Ok, .. } => {
-            appends.entry(log).or_default().acked += 1;
+        Entry::Return { kind: Kind::Append, log, outcome: Outcome::Ok, returned, .. } => {
+            let appends = appends.entry(log).or_default();
+            appends.acked += 1;
+            appends.acked_at = appends.acked_at.max(returned);
         }
         _ => {}
     }
@@ -138,7 +144,8 @@ mod tests {
             (written..written + burst).for_each(|n| append(&journal, n));
             written += burst;
             tally.refresh();
-            assert_eq!(tally.appends(LogId(1)), Appends { invoked: written, acked: written });
+            let seen = tally.appends(LogId(1));
+            assert_eq!((seen.invoked, seen.acked), (written, written));
         }
         assert_eq!((tally.total().acked, tally.appends(LogId(0)).acked), (written, 0));
     }

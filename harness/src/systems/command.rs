@@ -8,8 +8,7 @@
 //! Words are split as a shell does, with `'` and `"`; no shell is run. Nobody knows what such a program can do: it has its
 //! processes and what the user says it has (`--has replication,durable`), and lacks the rest.
 
-use super::{Capabilities, Capability, Launch, NodePlan, NodeRole, Owned, System};
-use crate::ports;
+use super::{Capabilities, Capability, Launch, NodePlan, NodeRole, Owned, Seat, System};
 use crate::scenario::{ClusterShape, Scenario, preset};
 use crate::settings::Owner;
 use history::NodeId;
@@ -57,11 +56,11 @@ impl System for Command {
         refuse_ours(scenario)
     }
 
-    fn lay_out(&self, scenario: &Scenario, folder: &Path, ports: &[u16]) -> std::io::Result<Vec<NodePlan>> {
+    fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>> {
         let words = split(&self.template).map_err(std::io::Error::other)?;
-        let nodes: Vec<(i32, u16)> = (1..=i32::from(scenario.cluster.brokers)).zip(ports.iter().copied()).collect();
-        let peers: Vec<String> = nodes.iter().map(|(id, port)| format!("{id}@{}", ports::loopback(*port))).collect();
-        nodes.iter().map(|(id, port)| node(&words, (*id, *port), &peers.join(","), folder)).collect()
+        let nodes: Vec<(i32, Seat)> = (1..=i32::from(scenario.cluster.brokers)).zip(seats.iter().copied()).collect();
+        let peers: Vec<String> = nodes.iter().map(|(id, seat)| format!("{id}@{}", seat.advertises)).collect();
+        nodes.iter().map(|node| lay_out_node(&words, *node, &peers.join(","), folder)).collect()
     }
 }
 
@@ -77,15 +76,15 @@ pub fn refuse_ours(scenario: &Scenario) -> Result<(), String> {
     }
 }
 
-fn node(words: &[String], (id, port): (i32, u16), peers: &str, folder: &Path) -> std::io::Result<NodePlan> {
+fn lay_out_node(words: &[String], (id, seat): (i32, Seat), peers: &str, folder: &Path) -> std::io::Result<NodePlan> {
     let folder = std::path::absolute(folder.join(id.to_string()))?;
     let data = folder.join("data");
     std::fs::create_dir_all(&data)?;
-    let address = ports::loopback(port);
+    let Seat { listens: address, advertises: advertised } = seat;
     let value = |place: &str| {
         Some(match place {
             "id" => id.to_string(),
-            "port" => port.to_string(),
+            "port" => address.port().to_string(),
             "dir" => data.to_string_lossy().into_owned(),
             "host" => address.ip().to_string(),
             "peers" => peers.to_owned(),
@@ -95,7 +94,18 @@ fn node(words: &[String], (id, port): (i32, u16), peers: &str, folder: &Path) ->
     let argv: Result<Vec<String>, String> = words.iter().map(|word| fill(word, value)).collect();
     let (argv, stdout) = (argv.map_err(std::io::Error::other)?, folder.join("stdout.log"));
     let (role, owned) = (NodeRole::Broker, Owned::Ours);
-    Ok(NodePlan { id: NodeId(id), role, owned, argv, launch: Launch::default(), address, folder, data, stdout })
+    Ok(NodePlan {
+        id: NodeId(id),
+        role,
+        owned,
+        argv,
+        launch: Launch::default(),
+        address,
+        advertised,
+        folder,
+        data,
+        stdout,
+    })
 }
 
 /// A word with its places filled in.
@@ -178,7 +188,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut scenario = crate::scenario::tests::scenario(preset::durable());
         scenario.cluster.brokers = 2;
-        let plans = command.lay_out(&scenario, folder.path(), &[7001, 7002]).unwrap();
+        let plans =
+            command.lay_out(&scenario, folder.path(), &crate::ports::seats(2, Some(7001), false).unwrap()).unwrap();
         assert_eq!(plans.iter().map(|p| p.id.0).collect::<Vec<_>>(), [1, 2]);
         let dir = plans[1].data.to_string_lossy().into_owned();
         let argv = ["srv", "-i", "2", "-p", "7002", "-d", &dir, "--peers", "1@127.0.0.1:7001,2@127.0.0.1:7002"];

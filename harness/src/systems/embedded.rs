@@ -1,14 +1,12 @@
 //! The broker inside this program, re-executed as `stormglass broker --config FILE`.
 
-use super::{Capabilities, Launch, NodePlan, NodeRole, Owned, System};
-use crate::ports;
+use super::{Capabilities, Launch, NodePlan, NodeRole, Owned, Seat, System};
 use crate::scenario::{Scenario, TOPIC};
 use crate::settings::Owner;
 use crate::suggest;
 use broker::config::properties;
 use history::NodeId;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
 
 /// The embedded system.
@@ -60,13 +58,16 @@ impl System for Embedded {
         }
     }
 
-    fn lay_out(&self, scenario: &Scenario, folder: &Path, ports: &[u16]) -> std::io::Result<Vec<NodePlan>> {
+    fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>> {
         let controllers = i32::from(scenario.cluster.controllers);
         let ids = (0..controllers).map(|i| (NodeId(FIRST_CONTROLLER + i), NodeRole::Controller));
         let ids = ids.chain((1..=i32::from(scenario.cluster.brokers)).map(|i| (NodeId(i), NodeRole::Broker)));
-        let nodes: Vec<_> = ids.zip(ports).map(|((id, role), port)| (id, role, ports::loopback(*port))).collect();
-        let voters: Vec<_> =
-            nodes.iter().filter(|n| n.1 == NodeRole::Controller).map(|n| format!("{}@{}", n.0.0, n.2)).collect();
+        let nodes: Vec<_> = ids.zip(seats).map(|((id, role), seat)| (id, role, *seat)).collect();
+        let voters: Vec<_> = nodes
+            .iter()
+            .filter(|n| n.1 == NodeRole::Controller)
+            .map(|n| format!("{}@{}", n.0.0, n.2.advertises))
+            .collect();
         nodes.iter().map(|node| lay_out_node(scenario, folder, *node, &voters.join(","))).collect()
     }
 }
@@ -74,37 +75,36 @@ impl System for Embedded {
 fn lay_out_node(
     scenario: &Scenario,
     folder: &Path,
-    (id, role, address): (NodeId, NodeRole, SocketAddr),
+    (id, role, seat): (NodeId, NodeRole, Seat),
     voters: &str,
 ) -> std::io::Result<NodePlan> {
     let folder = std::path::absolute(folder.join(id.0.to_string()))?;
     let data = folder.join("data");
     std::fs::create_dir_all(&data)?;
     let config = folder.join("node.properties");
-    std::fs::write(&config, properties_of(scenario, (id, role, address), voters, &data))?;
+    std::fs::write(&config, properties_of(scenario, (id, role, seat), voters, &data))?;
     let program = std::env::current_exe()?;
     let argv = vec![text(&program), "broker".into(), "--config".into(), text(&config)];
     let stdout = folder.join("stdout.log");
-    let (owned, launch) = (Owned::Ours, Launch::default());
-    Ok(NodePlan { id, role, owned, argv, launch, address, folder, data, stdout })
+    let (owned, launch, Seat { listens: address, advertises: advertised }) = (Owned::Ours, Launch::default(), seat);
+    Ok(NodePlan { id, role, owned, argv, launch, address, advertised, folder, data, stdout })
 }
 
-fn properties_of(
-    scenario: &Scenario,
-    (id, role, address): (NodeId, NodeRole, SocketAddr),
-    voters: &str,
-    data: &Path,
-) -> String {
+fn properties_of(scenario: &Scenario, (id, role, seat): (NodeId, NodeRole, Seat), voters: &str, data: &Path) -> String {
     let (roles, listener) = match role {
         NodeRole::Broker => ("broker", "PLAINTEXT"),
         NodeRole::Controller => ("controller", "CONTROLLER"),
     };
     let mut out = format!(
-        "process.roles={roles}\nnode.id={}\ncontroller.quorum.voters={voters}\nlisteners={listener}://{address}\n\
+        "process.roles={roles}\nnode.id={}\ncontroller.quorum.voters={voters}\nlisteners={listener}://{}\n\
          controller.listener.names=CONTROLLER\nlog.dirs={}\nauto.create.topics.enable=false\n",
         id.0,
+        seat.listens,
         escape(&text(data)),
     );
+    if role == NodeRole::Broker && seat.advertises != seat.listens {
+        let _ = writeln!(out, "advertised.listeners={listener}://{}", seat.advertises);
+    }
     for (name, value) in scenario.settings.values(Owner::Broker) {
         let _ = writeln!(out, "{name}={}", escape(&value));
     }

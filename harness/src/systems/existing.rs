@@ -3,7 +3,7 @@
 //! **Invariant:** no fault reaches it, unless its owner repeats its cluster id (`--i-own-this-cluster ID`), and then only
 //! faults of our own clients. The load goes to a topic of its own that did not exist before.
 
-use super::{Capabilities, Capability, Launch, NodePlan, NodeRole, Owned, System, command};
+use super::{Capabilities, Capability, Launch, NodePlan, NodeRole, Owned, Seat, System, command};
 use crate::scenario::{ClusterShape, Scenario, preset};
 use std::net::ToSocketAddrs;
 use std::path::Path;
@@ -72,14 +72,24 @@ impl System for Existing {
         command::refuse_ours(scenario)
     }
 
-    fn lay_out(&self, _: &Scenario, folder: &Path, _: &[u16]) -> std::io::Result<Vec<NodePlan>> {
+    fn lay_out(&self, _: &Scenario, folder: &Path, _: &[Seat]) -> std::io::Result<Vec<NodePlan>> {
         let view = self.ask().map_err(std::io::Error::other)?;
         let plan = |(id, address): (&history::NodeId, &String)| {
             let address = address.to_socket_addrs()?.next().ok_or_else(|| std::io::Error::other("no address"))?;
             let folder = folder.join(id.0.to_string());
             let (data, stdout) = (folder.join("data"), folder.join("stdout.log"));
-            let (role, owned, argv) = (NodeRole::Broker, Owned::Theirs, Vec::new());
-            Ok(NodePlan { id: *id, role, owned, argv, launch: Launch::default(), address, folder, data, stdout })
+            Ok(NodePlan {
+                id: *id,
+                role: NodeRole::Broker,
+                owned: Owned::Theirs,
+                argv: Vec::new(),
+                launch: Launch::default(),
+                address,
+                advertised: address,
+                folder,
+                data,
+                stdout,
+            })
         };
         view.brokers.iter().map(plan).collect()
     }

@@ -62,14 +62,25 @@ pub struct NodePlan {
     pub argv: Vec<String>,
     /// In which surroundings.
     pub launch: Launch,
-    /// Where it listens.
+    /// Where it listens: for the run's own questions, which no network fault may reach.
     pub address: SocketAddr,
+    /// Where clients and other nodes are told to connect: a proxy's port if there is a proxy, else [`NodePlan::address`].
+    pub advertised: SocketAddr,
     /// Its folder in the run folder.
     pub folder: PathBuf,
     /// Where it keeps its logs.
     pub data: PathBuf,
     /// Where its output goes.
     pub stdout: PathBuf,
+}
+
+/// The ports of a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seat {
+    /// Where the node is to listen.
+    pub listens: SocketAddr,
+    /// What it is to advertise, and what other nodes are told of it.
+    pub advertises: SocketAddr,
 }
 
 /// A system under test.
@@ -127,7 +138,7 @@ pub trait System {
     }
 
     /// Writes every node's configuration below `folder` and says how to start it. Controllers come first.
-    fn lay_out(&self, scenario: &Scenario, folder: &Path, ports: &[u16]) -> std::io::Result<Vec<NodePlan>>;
+    fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>>;
 }
 
 /// The system a scenario names.

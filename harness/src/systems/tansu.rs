@@ -2,7 +2,7 @@
 //! built from source; here it runs with its memory engine.
 
 use super::command::{self, ALONE};
-use super::{Capabilities, Capability, NodePlan, System};
+use super::{Capabilities, Capability, NodePlan, Seat, System};
 use crate::scenario::{ClusterShape, Scenario};
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,7 @@ impl System for Tansu {
         command::refuse_ours(scenario)
     }
 
-    fn lay_out(&self, scenario: &Scenario, folder: &Path, ports: &[u16]) -> std::io::Result<Vec<NodePlan>> {
-        self.command().lay_out(scenario, folder, ports)
+    fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>> {
+        self.command().lay_out(scenario, folder, seats)
     }
 }

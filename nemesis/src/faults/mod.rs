@@ -1,23 +1,37 @@
-//! The faults, one a file.
+//! The harms, one a file.
 
-pub mod kill_follower;
-pub mod kill_lagging_leader;
-pub mod kill_leader;
-pub mod pause_follower;
-pub mod pause_leader;
+pub mod kill;
+pub mod kill_lagging;
+pub mod pause;
+pub mod restart;
+pub mod rolling_restart;
+pub mod terminate;
+pub mod throttle;
 
-use crate::fault::{Script, Step};
-use history::NodeId;
+use crate::aim::Aim;
+use crate::ground::Timing;
 
-/// SIGKILL, and start again after `hold_ms`.
-fn kill(target: NodeId, hold_ms: u64) -> Script {
-    let hurt = vec![Step::Kill(target), Step::Hold(hold_ms)];
-    Script { target, accomplices: Vec::new(), hurt, heal: vec![Step::Start(target)] }
-}
+/// Whose process can be hit: any node's and any client's that matters.
+const PROCESSES: &[Aim] = &[
+    Aim::Leader,
+    Aim::Follower,
+    Aim::Isr,
+    Aim::Controller,
+    Aim::GroupCoordinator,
+    Aim::TransactionCoordinator,
+    Aim::All,
+    Aim::Some,
+    Aim::Minority,
+    Aim::Majority,
+    Aim::Producer,
+    Aim::Consumer,
+];
 
-/// SIGSTOP, see that it stands still and that nobody is answered, and continue after `hold_ms` more.
-fn pause(target: NodeId, hold_ms: u64) -> Script {
-    let hurt =
-        vec![Step::Pause(target), Step::Sample(target), Step::Probe(target), Step::Hold(hold_ms), Step::Sample(target)];
-    Script { target, accomplices: Vec::new(), hurt, heal: vec![Step::Resume(target)] }
+/// After how long of silence others stop waiting for those aimed at, milliseconds.
+fn patience_ms(aim: Aim, timing: &Timing) -> u64 {
+    match aim {
+        Aim::Follower => timing.lag_ms_max,
+        Aim::Producer | Aim::Consumer => 0,
+        _ => timing.session_ms,
+    }
 }

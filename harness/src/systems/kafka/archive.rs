@@ -63,14 +63,9 @@ pub fn bring(home: &Home, java: &Java, processes: &mut Processes) -> Result<(), 
 fn node(home: &Home, work: &Path) -> std::io::Result<String> {
     let data = work.join("data");
     format::node(home, &BTreeMap::new(), &data, (&format::new_id(), 1))?;
-    let ports = ports::free(2, rand::random()).ok_or_else(|| std::io::Error::other("there are no ports"))?;
-    let identity = Identity {
-        id: 1,
-        role: NodeRole::Broker,
-        address: ports::loopback(ports[0]),
-        controller: Some(ports::loopback(ports[1])),
-    };
-    let text = properties::node(&identity, &format!("1@{}", ports::loopback(ports[1])), &data, 1);
+    let seats = ports::seats(2, None, false).ok_or_else(|| std::io::Error::other("there are no ports"))?;
+    let identity = Identity { id: 1, role: NodeRole::Broker, seat: seats[0], controller: Some(seats[1]) };
+    let text = properties::node(&identity, &format!("1@{}", seats[1].listens), &data, 1);
     let config = work.join("node.properties");
     fs::write(&config, text)?;
     Ok(config.to_string_lossy().into_owned())

@@ -20,7 +20,7 @@ mod properties;
 mod release;
 
 use super::choice::KafkaSource;
-use super::{Capabilities, Capability, NodePlan, System};
+use super::{Capabilities, Capability, NodePlan, Seat, System};
 use crate::commands::Failure;
 use crate::run::Processes;
 use crate::scenario::Scenario;
@@ -132,9 +132,9 @@ impl System for Kafka {
         archive::bring(&home, &java, processes)
     }
 
-    fn lay_out(&self, scenario: &Scenario, folder: &Path, ports: &[u16]) -> std::io::Result<Vec<NodePlan>> {
+    fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>> {
         let home = self.home().map_err(std::io::Error::other)?;
         let java = Java::find().map_err(std::io::Error::other)?;
-        properties::lay_out(scenario, (&home, &java), folder, ports)
+        properties::lay_out(scenario, (&home, &java), folder, seats)
     }
 }

@@ -6,15 +6,13 @@ use super::archive;
 use super::cache::Home;
 use super::format;
 use super::java::{BROKER, Java, SMALL};
-use crate::ports;
 use crate::scenario::{ClusterShape, Scenario};
 use crate::settings::Owner;
-use crate::systems::{Launch, NodePlan, NodeRole, Owned};
+use crate::systems::{Launch, NodePlan, NodeRole, Owned, Seat};
 use history::NodeId;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 
 const FIRST_CONTROLLER: i32 = 100;
@@ -26,9 +24,9 @@ pub struct Identity {
     /// What it does; a broker with an address for controllers is both.
     pub role: NodeRole,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub seat: Seat,
     /// Where it votes, if a broker does.
-    pub controller: Option<SocketAddr>,
+    pub controller: Option<Seat>,
 }
 
 const SMALL_AND_QUICK: &str = "\
@@ -65,9 +63,9 @@ pub fn lay_out(
     scenario: &Scenario,
     (home, java): (&Home, &Java),
     folder: &Path,
-    ports: &[u16],
+    seats: &[Seat],
 ) -> io::Result<Vec<NodePlan>> {
-    let nodes = identities(scenario.cluster, ports);
+    let nodes = identities(scenario.cluster, seats);
     let voters: Vec<String> = nodes.iter().filter_map(voter).collect();
     let cluster_id = format::new_id();
     let logging = logging(home)?;
@@ -85,50 +83,52 @@ pub fn lay_out(
         let main = ["kafka.Kafka".to_owned(), config.to_string_lossy().into_owned()];
         let (argv, stdout, launch) =
             (java.argv(home, heap, &extra, &main), folder.join("stdout.log"), Launch::default());
-        let (id, role, owned, address) = (NodeId(node.id), node.role, Owned::Ours, node.address);
-        Ok(NodePlan { id, role, owned, argv, launch, address, folder, data, stdout })
+        let (id, role, owned) = (NodeId(node.id), node.role, Owned::Ours);
+        let Seat { listens: address, advertises: advertised } = node.seat;
+        Ok(NodePlan { id, role, owned, argv, launch, address, advertised, folder, data, stdout })
     };
     nodes.iter().map(plan).collect()
 }
 
-fn identities(shape: ClusterShape, ports: &[u16]) -> Vec<Identity> {
-    let mut ports = ports.iter().map(|port| ports::loopback(*port));
-    let controllers: Vec<SocketAddr> = ports.by_ref().take(usize::from(shape.controllers)).collect();
-    let brokers: Vec<SocketAddr> = ports.by_ref().take(usize::from(shape.brokers)).collect();
+fn identities(shape: ClusterShape, seats: &[Seat]) -> Vec<Identity> {
+    let mut seats = seats.iter().copied();
+    let controllers: Vec<Seat> = seats.by_ref().take(usize::from(shape.controllers)).collect();
+    let brokers: Vec<Seat> = seats.by_ref().take(usize::from(shape.brokers)).collect();
     let dedicated = (FIRST_CONTROLLER..).zip(controllers);
-    let dedicated =
-        dedicated.map(|(id, address)| Identity { id, role: NodeRole::Controller, address, controller: None });
+    let dedicated = dedicated.map(|(id, seat)| Identity { id, role: NodeRole::Controller, seat, controller: None });
     let combined = shape.controllers == 0;
-    let brokers = (1..).zip(brokers).map(|(id, address)| {
-        let controller = if combined { ports.next() } else { None };
-        Identity { id, role: NodeRole::Broker, address, controller }
+    let brokers = (1..).zip(brokers).map(|(id, seat)| {
+        let controller = if combined { seats.next() } else { None };
+        Identity { id, role: NodeRole::Broker, seat, controller }
     });
     dedicated.chain(brokers).collect()
 }
 
 fn voter(node: &Identity) -> Option<String> {
     match (node.role, node.controller) {
-        (NodeRole::Controller, _) => Some(format!("{}@{}", node.id, node.address)),
-        (NodeRole::Broker, Some(address)) => Some(format!("{}@{address}", node.id)),
+        (NodeRole::Controller, _) => Some(format!("{}@{}", node.id, node.seat.advertises)),
+        (NodeRole::Broker, Some(seat)) => Some(format!("{}@{}", node.id, seat.advertises)),
         (NodeRole::Broker, None) => None,
     }
 }
 
 /// A node's properties without the scenario's settings.
 pub fn node(node: &Identity, voters: &str, data: &Path, brokers: u16) -> String {
-    let Identity { id, role, address, controller } = node;
+    let Identity { id, role, seat, controller } = node;
+    let address = seat.listens;
     let broker = format!("PLAINTEXT://{address}");
     let (roles, listeners) = match (role, controller) {
         (NodeRole::Controller, _) => ("controller", format!("CONTROLLER://{address}")),
         (NodeRole::Broker, None) => ("broker", broker.clone()),
-        (NodeRole::Broker, Some(votes)) => ("broker,controller", format!("{broker},CONTROLLER://{votes}")),
+        (NodeRole::Broker, Some(votes)) => ("broker,controller", format!("{broker},CONTROLLER://{}", votes.listens)),
     };
     let mut out = format!(
         "process.roles={roles}\nnode.id={id}\ncontroller.quorum.voters={voters}\nlisteners={listeners}\nlog.dirs={}\n",
         escape(&data.to_string_lossy()),
     );
     if *role == NodeRole::Broker {
-        let _ = writeln!(out, "advertised.listeners={broker}\ninter.broker.listener.name=PLAINTEXT");
+        let _ = writeln!(out, "inter.broker.listener.name=PLAINTEXT");
+        let _ = writeln!(out, "advertised.listeners=PLAINTEXT://{}", seat.advertises);
     }
     let (replicas, min_isr) = (brokers.min(3), brokers.min(2));
     for topic in ["offsets.topic", "transaction.state.log", "share.coordinator.state.topic"] {
@@ -165,13 +165,17 @@ mod tests {
     use super::*;
     use crate::scenario::preset;
 
+    fn seats(count: usize) -> Vec<Seat> {
+        crate::ports::seats(count, Some(7000), false).unwrap()
+    }
+
     fn shape(controllers: u16) -> ClusterShape {
         ClusterShape { controllers, ..preset::CLUSTER }
     }
 
     #[test]
     fn dedicated_controllers_vote_and_come_first() {
-        let nodes = identities(shape(1), &[7000, 7001, 7002, 7003]);
+        let nodes = identities(shape(1), &seats(4));
         assert_eq!(ports(shape(1)), 4);
         assert_eq!(nodes.iter().map(|n| n.id).collect::<Vec<_>>(), [100, 1, 2, 3]);
         assert_eq!(nodes.iter().filter_map(voter).collect::<Vec<_>>(), ["100@127.0.0.1:7000"]);
@@ -179,7 +183,7 @@ mod tests {
 
     #[test]
     fn without_them_every_broker_votes_at_a_port_of_its_own() {
-        let nodes = identities(shape(0), &[7000, 7001, 7002, 7003, 7004, 7005]);
+        let nodes = identities(shape(0), &seats(6));
         assert_eq!(ports(shape(0)), 6);
         let voters: Vec<_> = nodes.iter().filter_map(voter).collect();
         assert_eq!(voters, ["1@127.0.0.1:7003", "2@127.0.0.1:7004", "3@127.0.0.1:7005"]);
@@ -189,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_cluster_of_one_asks_for_no_more_replicas_than_it_has() {
-        let nodes = identities(ClusterShape { brokers: 1, ..shape(1) }, &[7000, 7001]);
+        let nodes = identities(ClusterShape { brokers: 1, ..shape(1) }, &seats(2));
         let text = node(&nodes[1], "100@127.0.0.1:7000", Path::new("/d"), 1);
         assert!(text.contains("offsets.topic.replication.factor=1\n"), "{text}");
         assert!(text.contains("transaction.state.log.min.isr=1\n"), "{text}");

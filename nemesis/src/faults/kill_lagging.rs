@@ -9,16 +9,20 @@
 //! have acknowledges nothing there, so the fault is harmless to it; one that lies, or was asked to (`acks=1`), is
 //! caught. The whole must happen before the followers leave the in-sync set, or none of them could be elected.
 
+use crate::actor::Actor;
+use crate::aim::Aim;
 use crate::episode::{Episode, Evidence};
-use crate::fault::{ATTEMPTS_MS, Asked, Family, Fault, Script, Step, Timing};
+use crate::fault::{Asked, Family, Fault};
+use crate::ground::{Ground, Timing};
 use crate::scene::{Scene, Skip};
+use crate::step::{ATTEMPTS_MS, Script, Step};
 use std::ops::RangeInclusive;
 
 /// Added to what must pass, taken from what must not, milliseconds.
 const MARGIN_MS: u64 = 250;
 
-/// The fault.
-pub struct KillLaggingLeader;
+/// The harm.
+pub struct KillLagging;
 
 /// From the stop of the followers until nothing parked for them is left.
 fn settle_ms(timing: &Timing) -> u64 {
@@ -32,9 +36,9 @@ fn window_ms(timing: &Timing) -> u64 {
     lag.min(session).saturating_sub(MARGIN_MS)
 }
 
-impl Fault for KillLaggingLeader {
-    fn name(&self) -> &'static str {
-        "kill-lagging-leader"
+impl Fault for KillLagging {
+    fn pattern(&self) -> &'static str {
+        "kill-lagging-{}"
     }
 
     fn about(&self) -> &'static str {
@@ -49,7 +53,11 @@ impl Fault for KillLaggingLeader {
         Family::Kill
     }
 
-    fn hold_ms(&self, _: &Timing) -> RangeInclusive<u64> {
+    fn aims(&self) -> &'static [Aim] {
+        &[Aim::Leader]
+    }
+
+    fn hold_ms(&self, _: Aim, _: &Timing) -> RangeInclusive<u64> {
         100..=800
     }
 
@@ -57,8 +65,11 @@ impl Fault for KillLaggingLeader {
         window_ms(timing).min(settle_ms(timing) + ATTEMPTS_MS) + timing.session_ms + hold_ms
     }
 
-    fn impossible(&self, timing: &Timing) -> Option<String> {
-        let (settle, window) = (settle_ms(timing), window_ms(timing));
+    fn impossible(&self, _: Aim, ground: &Ground) -> Option<String> {
+        if ground.replication < 2 {
+            return Some("a log of one replica has no follower".into());
+        }
+        let (settle, window) = (settle_ms(&ground.timing), window_ms(&ground.timing));
         (settle >= window).then(|| {
             format!("followers must miss appends for {settle} ms, but leave the in-sync set after {window} ms")
         })
@@ -69,21 +80,22 @@ impl Fault for KillLaggingLeader {
         let from @ (leader, _) = scene.leader(log)?;
         let followers = scene.followers(log)?;
         followers.iter().try_for_each(|follower| scene.in_sync(log, *follower))?;
-        let each = |step: fn(_) -> Step| followers.iter().copied().map(step);
+        let each = |step: fn(_) -> Step| followers.iter().copied().map(Actor::Node).map(step);
         let stale = Step::AwaitStale { log, settle_ms: settle_ms(timing), at_most_ms: window_ms(timing) };
         let mut hurt: Vec<Step> = each(Step::Pause).chain(each(Step::Sample)).chain([stale]).collect();
-        hurt.extend(each(Step::Sample).chain([Step::Kill(leader)]));
+        hurt.extend(each(Step::Sample).chain([Step::Kill(leader.into())]));
         let election = Step::AwaitElection { log, from, at_most_ms: timing.session_ms * 2 };
-        let heal = each(Step::Resume).chain([election, Step::Hold(asked.hold_ms), Step::Start(leader)]).collect();
-        Ok(Script { target: leader, accomplices: followers, hurt, heal })
+        let heal =
+            each(Step::Resume).chain([election, Step::Hold(asked.hold_ms), Step::Start(leader.into())]).collect();
+        let accomplices = followers.iter().copied().map(Actor::Node).collect();
+        Ok(Script { targets: vec![leader.into()], accomplices, hurt, heal })
     }
 
     fn effective(&self, episode: &Episode) -> bool {
         let Some(target) = episode.target() else { return false };
-        let led = target.leads.iter().any(|led| led.log == episode.log);
         let stale =
             |e: &Evidence| matches!(e, Evidence::Stale { log, invoked, .. } if *log == episode.log && *invoked > 0);
         let behind = episode.accomplices().all(|follower| episode.shows_stop(follower));
-        led && behind && episode.shows_kill(target) && episode.evidence.iter().any(stale)
+        behind && episode.shows_kill(target) && episode.evidence.iter().any(stale)
     }
 }

@@ -1,0 +1,37 @@
+//! Every harm there is, a row each; what a harm does and proves is in its file below `faults/`.
+
+use crate::fault::Fault;
+use crate::faults;
+
+macro_rules! harms {
+    ($($harm:ident => $definition:expr),* $(,)?) => {
+        /// What a fault does to those it hits. Ordered as listed.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[allow(missing_docs, reason = "each is described by its own file and by `list faults`")]
+        pub enum Harm {
+            $($harm),*
+        }
+
+        impl Harm {
+            /// Every harm.
+            pub const ALL: &[Harm] = &[$(Harm::$harm),*];
+
+            /// What the harm says of itself.
+            pub fn definition(self) -> &'static dyn Fault {
+                match self {
+                    $(Harm::$harm => &$definition),*
+                }
+            }
+        }
+    };
+}
+
+harms! {
+    Kill => faults::kill::Kill,
+    Pause => faults::pause::Pause,
+    KillLagging => faults::kill_lagging::KillLagging,
+    Terminate => faults::terminate::Terminate,
+    Restart => faults::restart::Restart,
+    RollingRestart => faults::rolling_restart::RollingRestart,
+    Throttle => faults::throttle::Throttle,
+}
