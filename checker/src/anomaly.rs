@@ -1,14 +1,11 @@
 //! An anomaly: a named violation of a claim with the operations that prove it, as one JSON object.
 //!
-//! Neighbouring findings of one kind in one log are one anomaly with a count. **Invariant:** every offset and value of
-//! the group is listed; evidence is left out only beyond [`OPS_PER_ANOMALY_MAX`], and then `ops_left_out` says how much.
+//! Neighbouring findings of one kind in one log are one anomaly with a count. **Invariant:** every offset, value and
+//! operation of the group is listed; nothing is left out, and a group has a size at which the next begins.
 
 use crate::claim::Claim;
 use history::{Kind, LogId, Names, Nanos, NodeId, Op, Outcome, Record};
 use serde::{Deserialize, Serialize};
-
-/// Most operations one anomaly carries as evidence.
-pub const OPS_PER_ANOMALY_MAX: usize = 10_000;
 
 /// The anomalies by name. Each one's definition, smallest example and innocent near-miss is a file of `claims/`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -134,6 +131,10 @@ pub enum AnomalyKind {
     StaleGenerationCommit,
     /// A member was given an older generation than before.
     GenerationWentBack,
+    /// One operation's next record in a log stands behind another's.
+    IntSendSkip,
+    /// One operation's next record in a log does not stand behind its last.
+    IntNonmonotonicSend,
 }
 
 /// An operation as evidence, in words: names resolved, times from the start of the load.
@@ -246,6 +247,9 @@ pub struct Anomaly {
     pub sentence: String,
     /// Every offset concerned, rising.
     pub offsets: Vec<i64>,
+    /// Stretches of offsets concerned, first and last, where whole stretches are.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub stretches: Vec<(i64, i64)>,
     /// Every value concerned, as `writer.sequence`, in the order of the findings.
     pub values: Vec<String>,
     /// Replicas on whose disk the record is (losses and divergences).
@@ -255,11 +259,4 @@ pub struct Anomaly {
     pub window_ns: (i64, i64),
     /// The operations that prove it; of a pair the earlier one first.
     pub ops: Vec<OpRef>,
-    /// Operations of evidence beyond [`OPS_PER_ANOMALY_MAX`].
-    #[serde(skip_serializing_if = "is_zero", default)]
-    pub ops_left_out: u64,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }

@@ -6,8 +6,9 @@ use crate::anomaly::AnomalyKind;
 use crate::claim::Claim;
 use crate::claims::Instance;
 use crate::contract::{Contract, Promises, Status};
+use crate::groups::{self, Delivery, Guarantee};
 use crate::source::Source;
-use crate::{groups, txn};
+use crate::txn;
 use history::LogId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,10 +19,15 @@ pub(crate) struct Beyond {
     groups: Option<groups::Answers>,
 }
 
-const OF_TRANSACTIONS: [Claim; 4] =
-    [Claim::AtomicTxn, Claim::NoOwnUncommittedRead, Claim::TxnCycles, Claim::TxnSerializable];
-const OF_GROUPS: [Claim; 4] =
-    [Claim::CommittedOffsetMonotonic, Claim::GroupAtLeastOnce, Claim::GroupAtMostOnce, Claim::OneOwner];
+const OF_TRANSACTIONS: [Claim; 5] =
+    [Claim::AtomicTxn, Claim::NoOwnUncommittedRead, Claim::TxnCycles, Claim::TxnSerializable, Claim::ContiguousSends];
+const OF_GROUPS: [Claim; 5] = [
+    Claim::CommittedOffsetMonotonic,
+    Claim::GroupAtLeastOnce,
+    Claim::GroupAtMostOnce,
+    Claim::OneOwner,
+    Claim::GenerationFenced,
+];
 
 /// Judges what of it is in scope.
 pub(crate) fn judge(source: &dyn Source, contract: &Contract, promises: &Promises) -> Beyond {
@@ -42,6 +48,11 @@ fn guarded<T>(judge: impl FnOnce() -> T) -> Option<T> {
 }
 
 impl Beyond {
+    /// What each group was delivered of each log.
+    pub(crate) fn deliveries(&self) -> &[Delivery] {
+        self.groups.as_ref().map_or(&[], |groups| &groups.deliveries)
+    }
+
     /// What is missing to judge `claim` by, if anything.
     pub(crate) fn missing(&self, claim: Claim) -> Option<String> {
         const FAILED: &str = "the checker failed on this part of the history";
@@ -51,8 +62,11 @@ impl Beyond {
                 .or_else(|| unless(!t.budget_spent, "the budget for the search of cycles was spent")),
             (false, _, Some(g)) => match claim {
                 Claim::CommittedOffsetMonotonic => unless(g.stored, "no position was stored"),
-                Claim::OneOwner => unless(g.assigned, "no member was given a log"),
-                _ => unless(g.delivered, "no group was handed a record"),
+                Claim::OneOwner | Claim::GenerationFenced => unless(g.assigned, "no member was given a log"),
+                _ => unless(
+                    g.deliveries.iter().any(|d| d.guarantee != Guarantee::Nothing),
+                    "no group was handed a record",
+                ),
             },
             _ => Some(FAILED.to_owned()),
         }

@@ -60,6 +60,10 @@ pub enum Claim {
     GroupAtMostOnce,
     /// No two members of a group own a log at one time.
     OneOwner,
+    /// What belongs to an old generation of a group changes nothing.
+    GenerationFenced,
+    /// What one operation appends to a log stands together.
+    ContiguousSends,
 }
 
 /// What there is to say of a claim.
@@ -84,7 +88,7 @@ const fn card(
 const KAFKA_CLJ: &str = "Jepsen tests/kafka.clj";
 
 #[rustfmt::skip]
-const CARDS: [Card; 24] = [
+const CARDS: [Card; 26] = [
     card(Claim::NoAckedLoss, "no-acked-loss", Some("lost-write"), "every acknowledged record can still be read at the end", KAFKA_CLJ),
     card(Claim::AllReadAfterHeal, "all-read-after-heal", Some("unseen"), "every acknowledged record that still exists is read once everything is healed", KAFKA_CLJ),
     card(Claim::NoUnreadTrim, "no-unread-trim", None, "retention removes no acknowledged record that nobody had read", "KIP-107"),
@@ -109,6 +113,8 @@ const CARDS: [Card; 24] = [
     card(Claim::GroupAtLeastOnce, "group-at-least-once", None, "a group is handed every record of its logs", "KIP-62"),
     card(Claim::GroupAtMostOnce, "group-at-most-once", None, "a group is handed no record twice", "KIP-98"),
     card(Claim::OneOwner, "one-owner", None, "no two members of a group own a log at one time", "KIP-429"),
+    card(Claim::GenerationFenced, "generation-fenced", None, "an old generation of a group owns and commits nothing", "KIP-62, KIP-345"),
+    card(Claim::ContiguousSends, "contiguous-sends", Some("int-send-skip"), "what one operation appends to a log stands together", KAFKA_CLJ),
 ];
 
 impl Claim {

@@ -45,6 +45,8 @@ impl Contract {
             .out_of_scope(Claim::GroupAtLeastOnce, "the workload has no groups")
             .out_of_scope(Claim::GroupAtMostOnce, "the workload has no groups")
             .out_of_scope(Claim::OneOwner, "the workload has no groups")
+            .out_of_scope(Claim::GenerationFenced, "the workload has no groups")
+            .out_of_scope(Claim::ContiguousSends, "writers share a log, and no log promises to keep them apart")
     }
 
     /// The claim's status.

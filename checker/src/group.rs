@@ -1,15 +1,17 @@
 //! Findings to anomalies: neighbours of one kind in one log become one with a count.
 //!
-//! **Invariant:** no finding is dropped and no offset or value of one; evidence only beyond its limit, and counted.
+//! **Invariant:** no finding is dropped, and no offset, value or operation of one.
 
-use crate::anomaly::{Anomaly, AnomalyKind, OPS_PER_ANOMALY_MAX, OpRef};
+use crate::anomaly::{Anomaly, AnomalyKind, OpRef};
 use crate::claims::Instance;
 use history::{LogId, Names, Nanos};
 
 /// Offsets at most this far apart are neighbours.
 const NEIGHBOURS_MAX: i64 = 16;
-/// Groups of one kind in one log; the last takes whatever is left.
+/// Groups of one kind in one log; those after them are as large as a group may be.
 const GROUPS_MAX: usize = 200;
+/// Findings of one group: an anomaly is one object in memory, and one line of a file.
+const GROUP_MAX: usize = 10_000;
 
 /// The anomalies, by kind, then log, then offset.
 pub(crate) fn group(names: &Names, mut found: Vec<(LogId, AnomalyKind, Instance)>) -> Vec<Anomaly> {
@@ -18,7 +20,7 @@ pub(crate) fn group(names: &Names, mut found: Vec<(LogId, AnomalyKind, Instance)
     let mut of_kind = 0;
     for (log, kind, instance) in found {
         match groups.last_mut() {
-            Some((l, k, group)) if (*l, *k) == (log, kind) && (of_kind >= GROUPS_MAX || near(group, &instance)) => {
+            Some((l, k, group)) if (*l, *k) == (log, kind) && fits(group, of_kind, &instance) => {
                 group.push(instance);
             }
             last => {
@@ -28,6 +30,10 @@ pub(crate) fn group(names: &Names, mut found: Vec<(LogId, AnomalyKind, Instance)
         }
     }
     groups.into_iter().map(|(log, kind, group)| anomaly(names, log, kind, group)).collect()
+}
+
+fn fits(group: &[Instance], groups: usize, next: &Instance) -> bool {
+    group.len() < GROUP_MAX && (groups >= GROUPS_MAX || near(group, next))
 }
 
 fn near(group: &[Instance], next: &Instance) -> bool {
@@ -44,22 +50,21 @@ fn anomaly(names: &Names, log: LogId, kind: AnomalyKind, group: Vec<Instance>) -
     let witnesses = || group.iter().flat_map(|i| &i.witnesses);
     let window = window(names, witnesses().map(|w| (w.op.invoked, w.op.returned)));
     let mut seen = std::collections::HashSet::new();
-    let mut distinct = witnesses().filter(|w| seen.insert((w.time(), w.op.kind(), w.op.log, w.op.detail)));
-    let ops = distinct.by_ref().take(OPS_PER_ANOMALY_MAX).map(|w| OpRef::new(names, w)).collect();
-    let ops_left_out = distinct.count() as u64;
+    let distinct = witnesses().filter(|w| seen.insert((w.time(), w.op.kind(), w.op.log, w.op.detail)));
+    let ops = distinct.map(|w| OpRef::new(names, w)).collect();
     Anomaly {
         claim: kind.definition().claim,
         kind,
         log,
         log_name: names.log(log),
-        count: group.len() as u64,
+        count: group.iter().map(|i| i.times.max(1)).sum(),
         sentence,
         offsets,
+        stretches: group.iter().flat_map(|i| i.stretches.iter().copied()).collect(),
         values: group.iter().flat_map(|i| &i.values).map(ToString::to_string).collect(),
         replicas,
         window_ns: window,
         ops,
-        ops_left_out,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::claim::Claim;
 use crate::claims::{Case, DEFINITIONS, Definition, Instance};
 use crate::contract::{Contract, Promises, Status};
 use crate::group::group;
+use crate::groups::{Delivery, Guarantee};
 use crate::log::facts::{Facts, LogFacts};
 use crate::log::inquiry::Inquiry;
 use crate::log::leads::{Leads, Sums};
@@ -100,6 +101,28 @@ pub struct Counts {
     pub logs: u64,
     /// Logs read from start to end after the heal.
     pub logs_drained: u64,
+    /// What groups were delivered, log by log.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub groups: Vec<GroupCount>,
+}
+
+/// What a group was delivered of a log, as measured.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GroupCount {
+    /// The group's number.
+    pub group: u32,
+    /// The log's name.
+    pub log: String,
+    /// In a word.
+    pub guarantee: Guarantee,
+    /// Records delivered, each counted once.
+    pub delivered: u64,
+    /// Deliveries beyond each record's first.
+    pub redelivered: u64,
+    /// Records that the group or its position passed and that never reached it.
+    pub skipped: u64,
+    /// Records beyond everything delivered or committed.
+    pub to_come: u64,
 }
 
 /// Everything there is to say of a run.
@@ -150,6 +173,7 @@ pub fn judge_on(
     let (mut found, broken) = question(source, replicas, contract, promises, &sifted);
     let mut beyond = beyond::judge(source, contract, promises);
     found.append(&mut beyond.found);
+    let delivered = beyond.deliveries().iter().map(|delivery| group_count(source.names(), delivery)).collect();
     let data = Data::new(&sifted, replicas, beyond);
     let groups = group(source.names(), found);
     let claims = Claim::ALL.into_iter().map(|claim| {
@@ -169,7 +193,7 @@ pub fn judge_on(
         ClaimResult { claim, status, verdict, count, examples }
     });
     let claims = claims.collect();
-    let counts = counts(&sifted, &groups);
+    let counts = Counts { groups: delivered, ..counts(&sifted, &groups) };
     Judgement { claims, anomalies: groups, counts }
 }
 
@@ -225,6 +249,12 @@ fn inquire(source: &dyn Source, replicas: &[ReplicaLog], promises: &Promises, le
     inquiry.finish()
 }
 
+fn group_count(names: &Names, delivery: &Delivery) -> GroupCount {
+    let Delivery { group, log, guarantee, delivered, redeliveries, skipped_count, to_come, .. } = *delivery;
+    let log = names.log(log);
+    GroupCount { group, log, guarantee, delivered, redelivered: redeliveries, skipped: skipped_count, to_come }
+}
+
 fn counts(sifted: &Sifted, anomalies: &[Anomaly]) -> Counts {
     use AnomalyKind::{LostMiddle, LostPostfix, LostPrefix};
     let sum = |of: fn(&Sums) -> u64| sifted.leads.iter().map(|l| of(&l.sums)).sum();
@@ -240,6 +270,7 @@ fn counts(sifted: &Sifted, anomalies: &[Anomaly]) -> Counts {
         unknown_seen: sum(|s| s.unknown_seen),
         logs: sifted.leads.len() as u64,
         logs_drained: sifted.leads.iter().filter(|l| l.edges.coverage.whole).count() as u64,
+        groups: Vec::new(),
     }
 }
 
@@ -297,7 +328,9 @@ impl Data {
             | Claim::CommittedOffsetMonotonic
             | Claim::GroupAtLeastOnce
             | Claim::GroupAtMostOnce
-            | Claim::OneOwner => self.beyond.missing(claim),
+            | Claim::OneOwner
+            | Claim::GenerationFenced
+            | Claim::ContiguousSends => self.beyond.missing(claim),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! **Invariant:** every walk visits the same operations, in any order. A history in memory is one batch; a reader of a
 //! file is as many as it likes, so that nothing needs the whole run in memory.
 
-use history::{History, Names, Op, Record};
+use history::{History, Kind, Names, Op, Record};
 
 /// Some operations and the records their reads refer to.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,21 @@ pub trait Source: Sync {
 
     /// Visits every operation once.
     fn walk(&self, visit: &mut dyn FnMut(Batch<'_>));
+
+    /// The kinds of operation it has.
+    fn kinds(&self) -> Vec<Kind>
+    where
+        Self: Sized,
+    {
+        kinds_met(self)
+    }
+}
+
+/// The kinds of operation met on a walk.
+pub fn kinds_met(source: &dyn Source) -> Vec<Kind> {
+    let mut met = [false; Kind::ALL.len()];
+    source.walk(&mut |batch| batch.ops.iter().for_each(|op| met[op.kind() as usize - 1] = true));
+    Kind::ALL.into_iter().zip(met).filter(|(_, met)| *met).map(|(kind, _)| kind).collect()
 }
 
 impl Source for History {

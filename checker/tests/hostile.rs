@@ -126,8 +126,9 @@ fn everything_lost_out_of_a_hundred_thousand_is_judged() {
     }
     let judgement = judged(&history);
     assert_eq!(judgement.counts.lost, 100_000);
-    let lost = judgement.anomalies.iter().find(|a| a.kind == AnomalyKind::LostPostfix).unwrap();
-    assert_eq!(lost.ops.len() as u64 + lost.ops_left_out, 100_000);
+    let lost = judgement.anomalies.iter().filter(|a| a.kind == AnomalyKind::LostPostfix);
+    let shown: Vec<usize> = lost.map(|a| a.ops.len()).collect();
+    assert!(shown.len() > 1 && shown.iter().sum::<usize>() == 100_000, "{shown:?}");
 }
 
 #[test]

@@ -89,12 +89,12 @@ pub(crate) mod tests {
             log_name: "stormglass-2".into(),
             count: 1,
             sentence: "1 acknowledged record is gone and nothing after it is left".into(),
+            stretches: Vec::new(),
             offsets: vec![77],
             values: vec!["3.12".into()],
             replicas: Vec::new(),
             window_ns: (from, from + 2_000_000),
             ops: vec![op],
-            ops_left_out: 0,
         }
     }
 

@@ -78,7 +78,7 @@ fn dispute(
     let names = values.keys().copied().collect();
     let mut witnesses: Vec<Witness> = values.into_values().flat_map(|v| v.acks.into_iter().chain(v.reads)).collect();
     witnesses.sort_by_key(Witness::time);
-    Some(Instance { offset, values: names, replicas, witnesses, sentence })
+    Some(Instance { offset, values: names, replicas, witnesses, sentence, ..Instance::default() })
 }
 
 impl Voices {

@@ -49,8 +49,8 @@ fn twice(case: &Case<'_>, value: Value, dossier: &Dossier) -> Option<Instance> {
     (places.len() > 1).then(|| Instance {
         offset: first,
         values: vec![value],
-        replicas: Vec::new(),
         witnesses,
         sentence,
+        ..Instance::default()
     })
 }

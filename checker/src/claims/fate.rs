@@ -117,6 +117,7 @@ fn instance(case: &Case<'_>, value: Value, dossier: &Dossier, append: &Op) -> In
         sentence: sentence(case, value, append, &replicas),
         replicas,
         witnesses,
+        ..Instance::default()
     }
 }
 

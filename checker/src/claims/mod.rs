@@ -78,13 +78,17 @@ pub(crate) struct Case<'a> {
 }
 
 /// One finding.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Instance {
     pub offset: i64,
     pub values: Vec<Value>,
     pub replicas: Vec<NodeId>,
     pub witnesses: Vec<Witness>,
     pub sentence: String,
+    /// Offsets concerned where whole stretches are, inclusive and rising.
+    pub stretches: Vec<(i64, i64)>,
+    /// How often, if more than once.
+    pub times: u64,
 }
 
 impl Case<'_> {
@@ -100,7 +104,7 @@ impl Case<'_> {
 }
 
 /// Every definition, in the order of [`AnomalyKind`].
-pub const DEFINITIONS: [&Definition; 60] = [
+pub const DEFINITIONS: [&Definition; 62] = [
     &lost_prefix::DEFINITION,
     &lost_middle::DEFINITION,
     &lost_postfix::DEFINITION,
@@ -161,6 +165,8 @@ pub const DEFINITIONS: [&Definition; 60] = [
     &groups::GENERATION_SHARED,
     &groups::STALE_GENERATION_COMMIT,
     &groups::GENERATION_WENT_BACK,
+    &transactions::INT_SEND_SKIP,
+    &transactions::INT_NONMONOTONIC_SEND,
 ];
 
 impl AnomalyKind {

@@ -32,7 +32,7 @@ fn find(case: &Case<'_>) -> Vec<Instance> {
             let sentence =
                 format!("record {value} was acknowledged at the impossible offset {told} of {}", case.name());
             let witnesses = vec![Witness::bare(append)];
-            found.push(Instance { offset: told, values: vec![value], replicas: Vec::new(), witnesses, sentence });
+            found.push(Instance { offset: told, values: vec![value], witnesses, sentence, ..Instance::default() });
         }
     }
     found

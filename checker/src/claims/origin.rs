@@ -37,7 +37,7 @@ pub(super) fn strangers(case: &Case<'_>, wanted: Origin, what: &str) -> Vec<Inst
             let appends = dossier.appends.iter().map(Witness::bare);
             let witnesses = appends.chain(read.map(|s| s.first.clone())).collect();
             let sentence = format!("record {value} at offset {offset} of {} {what}", case.name());
-            found.push(Instance { offset, values: vec![value], replicas, witnesses, sentence });
+            found.push(Instance { offset, values: vec![value], replicas, witnesses, sentence, ..Instance::default() });
         }
     }
     found
@@ -51,7 +51,7 @@ pub(super) fn places(case: &Case<'_>, value: Value, what: &str) -> Vec<Instance>
     let instance = |(offset, (read, replicas)): (i64, (Option<&Stand>, Vec<NodeId>))| {
         let sentence = format!("{what} at offset {offset} of {}", case.name());
         let witnesses = read.map(|s| s.first.clone()).into_iter().collect();
-        Instance { offset, values: vec![value], replicas, witnesses, sentence }
+        Instance { offset, values: vec![value], replicas, witnesses, sentence, ..Instance::default() }
     };
     standing(case, dossier).into_iter().map(instance).collect()
 }

@@ -107,7 +107,7 @@ impl<'a> Pairs<'a> {
         let (offset, log) = (read.offset, self.case.name());
         let sentence = format!("record {value} was read at offset {offset} of {log} before its append was invoked");
         let witnesses = vec![read.first.clone(), Witness::bare(op)];
-        Instance { offset, values: vec![value], replicas: Vec::new(), witnesses, sentence }
+        Instance { offset, values: vec![value], witnesses, sentence, ..Instance::default() }
     }
 
     fn instance(&self, stale: &Stale, late: Witness, what: &str) -> Instance {
@@ -119,7 +119,7 @@ impl<'a> Pairs<'a> {
         let sentence = format!("{who} {what} offset {high} of {log}, invoked after offset {low} had been proven{by}");
         let values = (late.op.kind() == Kind::Append).then(|| late.op.value()).into_iter().collect();
         let witnesses = proof.into_iter().chain([late]).collect();
-        Instance { offset: high, values, replicas: Vec::new(), witnesses, sentence }
+        Instance { offset: high, values, witnesses, sentence, ..Instance::default() }
     }
 
     /// The operation that proved `low`: one whose reply said so, or an acknowledgement that did not tell its offset.

@@ -26,8 +26,8 @@ fn instance(case: &Case<'_>, what: &str, before: &Op, after: &Op) -> Instance {
     Instance {
         offset: is,
         values: Vec::new(),
-        replicas: Vec::new(),
         witnesses: vec![Witness::bare(before), Witness::bare(after)],
         sentence: format!("the {what} of {} was told as {was} and, asked for after that, as {is}", case.name()),
+        ..Instance::default()
     }
 }

@@ -48,7 +48,7 @@ fn confirmed(case: &Case<'_>, inversion: &Inversion) -> Option<Instance> {
         offset = offset.0,
     );
     let witnesses = evidence(case, before, early).into_iter().chain(evidence(case, value, late)).collect();
-    Some(Instance { offset: offset.0, values: vec![before, value], replicas: Vec::new(), witnesses, sentence })
+    Some(Instance { offset: offset.0, values: vec![before, value], witnesses, sentence, ..Instance::default() })
 }
 
 fn first_place(case: &Case<'_>, dossier: &Dossier) -> Option<i64> {

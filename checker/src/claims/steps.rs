@@ -3,7 +3,7 @@
 use crate::anomaly::Witness;
 use crate::claims::{Case, Instance};
 use crate::log::facts::{Step, Transaction, crosses};
-use history::{Record, Value};
+use history::Record;
 use std::collections::BTreeSet;
 
 /// Which way a step went wrong.
@@ -88,6 +88,5 @@ fn instance(case: &Case<'_>, way: Way, (from, to): (i64, i64), witnesses: Vec<Wi
         Way::Back => format!("{who} was handed offset {to} of {log} after it had been handed offset {from}"),
         Way::Over => format!("{who} was handed offset {to} of {log} next after {from}, and there are records between"),
     };
-    let values: Vec<Value> = Vec::new();
-    Instance { offset: to, values, replicas: Vec::new(), witnesses, sentence }
+    Instance { offset: to, witnesses, sentence, ..Instance::default() }
 }

@@ -33,5 +33,5 @@ fn find(case: &Case<'_>) -> Vec<Instance> {
         unowned.excess
     );
     let witnesses = case.log.proofs.get(&unowned.proof.low).cloned().into_iter().collect();
-    vec![Instance { offset: unowned.offset, values: Vec::new(), replicas: Vec::new(), witnesses, sentence }]
+    vec![Instance { offset: unowned.offset, witnesses, sentence, ..Instance::default() }]
 }

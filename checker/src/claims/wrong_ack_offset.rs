@@ -40,7 +40,7 @@ fn find(case: &Case<'_>) -> Vec<Instance> {
                 first.offset
             );
             let witnesses = vec![Witness::bare(append), first.first.clone()];
-            found.push(Instance { offset: told, values: vec![value], replicas: Vec::new(), witnesses, sentence });
+            found.push(Instance { offset: told, values: vec![value], witnesses, sentence, ..Instance::default() });
         }
     }
     found

@@ -1,6 +1,6 @@
 //! Findings as anomalies of the judgement.
 
-use super::{Finding, FindingKind, Guarantee, Report, judge};
+use super::{Delivery, Finding, FindingKind, Report, judge};
 use crate::anomaly::{AnomalyKind, Witness};
 use crate::claims::Instance;
 use crate::hash::Map;
@@ -10,8 +10,8 @@ use history::{History, Kind, LogId, Op};
 /// What groups have to answer for.
 pub(crate) struct Answers {
     pub(crate) found: Vec<(LogId, AnomalyKind, Instance)>,
-    /// Some group was delivered a record.
-    pub(crate) delivered: bool,
+    /// What each group was delivered of each log.
+    pub(crate) deliveries: Vec<Delivery>,
     /// Some position was stored.
     pub(crate) stored: bool,
     /// Some log was assigned.
@@ -25,7 +25,7 @@ pub(crate) fn anomalies(source: &dyn Source) -> Answers {
     let any = |kind| history.ops.iter().any(|op| op.kind() == kind);
     Answers {
         found: findings.into_iter().map(instance).collect(),
-        delivered: deliveries.iter().any(|delivery| delivery.guarantee != Guarantee::Nothing),
+        deliveries,
         stored: any(Kind::Commit),
         assigned: any(Kind::Assign),
     }
@@ -71,6 +71,6 @@ fn kind(finding: FindingKind) -> AnomalyKind {
 fn instance(finding: Finding) -> (LogId, AnomalyKind, Instance) {
     let offset = finding.offsets.first().map_or(-1, |(first, _)| *first);
     let witnesses = finding.ops.iter().map(Witness::bare).collect();
-    let (values, replicas, sentence) = (Vec::new(), Vec::new(), finding.sentence);
-    (finding.log, kind(finding.kind), Instance { offset, values, replicas, witnesses, sentence })
+    let Finding { log, kind: of, offsets: stretches, count: times, sentence, .. } = finding;
+    (log, kind(of), Instance { offset, witnesses, sentence, stretches, times, ..Instance::default() })
 }

@@ -231,7 +231,7 @@ pub(crate) const TWO_OWNERS: Definition = Definition {
 pub(crate) const GENERATION_SHARED: Definition = Definition {
     kind: AnomalyKind::GenerationShared,
     name: "generation-shared",
-    claim: Claim::OneOwner,
+    claim: Claim::GenerationFenced,
     jepsen: None,
     meaning: "two members were given a log in one generation",
     example: "
@@ -252,7 +252,7 @@ pub(crate) const GENERATION_SHARED: Definition = Definition {
 pub(crate) const STALE_GENERATION_COMMIT: Definition = Definition {
     kind: AnomalyKind::StaleGenerationCommit,
     name: "stale-generation-commit",
-    claim: Claim::OneOwner,
+    claim: Claim::GenerationFenced,
     jepsen: None,
     meaning: "a commit of a generation that was over was acknowledged",
     example: "
@@ -271,7 +271,7 @@ pub(crate) const STALE_GENERATION_COMMIT: Definition = Definition {
 pub(crate) const GENERATION_WENT_BACK: Definition = Definition {
     kind: AnomalyKind::GenerationWentBack,
     name: "generation-went-back",
-    claim: Claim::OneOwner,
+    claim: Claim::GenerationFenced,
     jepsen: None,
     meaning: "a member was given an older generation than before",
     example: "

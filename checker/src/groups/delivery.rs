@@ -8,9 +8,11 @@
 use super::finding::{Finding, FindingKind};
 use super::gather::{LogKnown, Stream};
 use history::{History, Kind, LogId, Nanos, Op};
+use serde::{Deserialize, Serialize};
 
 /// What deliveries amounted to.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Guarantee {
     /// No record was delivered.
     Nothing,

@@ -52,6 +52,8 @@ fn kind(finding: FindingKind) -> AnomalyKind {
         FindingKind::PositionWithoutTransaction => AnomalyKind::PositionWithoutTransaction,
         FindingKind::TransactionWithoutPosition => AnomalyKind::TransactionWithoutPosition,
         FindingKind::StableEndStalled => AnomalyKind::StableEndStalled,
+        FindingKind::IntSendSkip => AnomalyKind::IntSendSkip,
+        FindingKind::IntNonmonotonicSend => AnomalyKind::IntNonmonotonicSend,
     }
 }
 
@@ -84,8 +86,8 @@ fn instance(gathered: &Gathered, finding: &Finding) -> (LogId, AnomalyKind, Inst
     let log = finding.log.or(step.map(|(log, _)| log)).or(touched).unwrap_or(LogId(0));
     let offset = finding.offset.or(step.map(|(_, offset)| offset)).map_or(-1, |offset| offset.0);
     let (values, sentence) = (finding.values.clone(), finding.sentence.clone());
-    let witnesses = witnesses(gathered, finding);
-    (log, kind(finding.kind), Instance { offset, values, replicas: Vec::new(), witnesses, sentence })
+    let (witnesses, times) = (witnesses(gathered, finding), finding.count);
+    (log, kind(finding.kind), Instance { offset, values, witnesses, sentence, times, ..Instance::default() })
 }
 
 /// Each transaction's beginning and end, and the answers that prove a position or a stall.

@@ -197,3 +197,47 @@ pub(crate) const STABLE_END_STALLED: Definition = Definition {
     ",
     find: elsewhere,
 };
+
+pub(crate) const INT_SEND_SKIP: Definition = Definition {
+    kind: AnomalyKind::IntSendSkip,
+    name: "int-send-skip",
+    claim: Claim::ContiguousSends,
+    jepsen: Some("int-send-skip"),
+    meaning: "between two records that one operation appended to a log stands another's",
+    example: "
+        w1 begin 1 [0 1]
+        w1 append 1.0 @0 [2 3]
+        w2 append 2.0 @1 [2 5]
+        w1 append 1.1 @2 [4 5]
+        w1 commit 1 [6 7]
+    ",
+    innocent: "
+        w1 begin 1 [0 1]
+        w1 append 1.0 @0 [2 3]
+        w2 append 2.0 @2 [2 5]
+        w1 append 1.1 @1 [4 5]
+        w1 commit 1 [6 7]
+    ",
+    find: elsewhere,
+};
+
+pub(crate) const INT_NONMONOTONIC_SEND: Definition = Definition {
+    kind: AnomalyKind::IntNonmonotonicSend,
+    name: "int-nonmonotonic-send",
+    claim: Claim::ProducerOrder,
+    jepsen: Some("int-nonmonotonic-send"),
+    meaning: "a record that one operation appended to a log does not stand behind the one before",
+    example: "
+        w1 begin 1 [0 1]
+        w1 append 1.0 @1 [2 5]
+        w1 append 1.1 @0 [2 5]
+        w1 commit 1 [6 7]
+    ",
+    innocent: "
+        w1 begin 1 [0 1]
+        w1 append 1.0 @0 [2 5]
+        w1 append 1.1 @1 [2 5]
+        w1 commit 1 [6 7]
+    ",
+    find: elsewhere,
+};

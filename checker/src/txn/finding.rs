@@ -27,6 +27,10 @@ pub enum FindingKind {
     TransactionWithoutPosition,
     /// The last stable offset stood still below the log's end.
     StableEndStalled,
+    /// A transaction's next record in a log stands behind another's.
+    IntSendSkip,
+    /// A transaction's next record in a log does not stand behind its last.
+    IntNonmonotonicSend,
 }
 
 impl FindingKind {
@@ -52,6 +56,8 @@ impl FindingKind {
             FindingKind::PositionWithoutTransaction => "position-without-transaction",
             FindingKind::TransactionWithoutPosition => "transaction-without-position",
             FindingKind::StableEndStalled => "stable-end-stalled",
+            FindingKind::IntSendSkip => "int-send-skip",
+            FindingKind::IntNonmonotonicSend => "int-nonmonotonic-send",
         }
     }
 
@@ -62,6 +68,8 @@ impl FindingKind {
             FindingKind::AbortedRead => Claim::NoAbortedRead,
             FindingKind::OwnRead => Claim::NoOwnUncommittedRead,
             FindingKind::StableEndStalled => Claim::AllReadAfterHeal,
+            FindingKind::IntSendSkip => Claim::ContiguousSends,
+            FindingKind::IntNonmonotonicSend => Claim::ProducerOrder,
             FindingKind::IntermediateRead
             | FindingKind::Torn
             | FindingKind::ZombieWrite

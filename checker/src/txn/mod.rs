@@ -28,6 +28,7 @@ mod explain;
 mod finding;
 mod graph;
 mod ids;
+mod int_send;
 mod intermediate_read;
 mod own_read;
 mod positions;
@@ -105,9 +106,15 @@ impl<'a> Graph<'a> {
         let mut budget = cycle_steps_max;
         let mut findings: Vec<Finding> =
             components.iter().flat_map(|component| self.cycles_of(component, &mut budget)).collect();
-        for find in
-            [aborted_read::find, intermediate_read::find, own_read::find, torn::find, zombie::find, positions::find]
-        {
+        for find in [
+            aborted_read::find,
+            intermediate_read::find,
+            own_read::find,
+            torn::find,
+            zombie::find,
+            positions::find,
+            int_send::find,
+        ] {
             findings.extend(find(case));
         }
         findings.sort_by_key(|finding| finding.kind);

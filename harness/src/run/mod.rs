@@ -65,6 +65,7 @@ pub fn execute(job: &Job) -> Result<Judged, Failure> {
     systems::of(&job.scenario.system).prepare(&job.scenario, &mut processes)?;
     let (folder, mut manifest) = open_folder(job)?;
     job.tell(&format!("seed {}   folder {}", manifest.seed, folder.path().display()));
+    contract::lines(&manifest.contract).iter().for_each(|line| job.tell(line));
     let end = go_through(job, &mut processes, &interrupt, &folder, &mut manifest);
     processes.shutdown().map_err(Failure::internal)?;
     json::write(&judging::end_file(&folder), &end?).map_err(Failure::internal)?;
@@ -156,8 +157,8 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         began: Began { wall, mono: clock::now() },
         names: Names { run: rand::random(), nodes, ..Names::default() },
         properties,
-        contract: scenario.workload.bind(contract::derive(&scenario.settings)),
-        promises: contract::promises(&scenario.settings),
+        contract: scenario.workload.bind(contract::derive(&scenario.settings, &scenario.traits())),
+        promises: contract::promises(&scenario.settings, &scenario.traits()),
     };
     json::write(&judging::scenario_file(&folder), scenario).map_err(Failure::internal)?;
     manifest.write(&folder).map_err(Failure::internal)?;

@@ -2,6 +2,7 @@
 
 pub mod preset;
 
+use crate::contract::Traits;
 use crate::settings::{Origin, Owner, Settings};
 pub use crate::systems::SystemChoice;
 use crate::systems::{Capabilities, Capability, Skip};
@@ -136,6 +137,11 @@ impl Scenario {
             self.faults = Faults::Drawn(kept);
             self.skipped.extend(skipped);
         }
+    }
+
+    /// What its promises depend on beside the settings.
+    pub fn traits(&self) -> Traits {
+        Traits::of(self.client, self.workload.needs(), self.cluster.replication)
     }
 
     /// Completes settings that follow from others. Returns what it changed, in words.

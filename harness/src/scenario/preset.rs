@@ -22,6 +22,7 @@ const BROKER: &[(&str, &str)] = &[
     ("replica.fetch.wait.max.ms", "100"),
     ("controller.quorum.election.timeout.ms", "500"),
     ("controller.quorum.fetch.timeout.ms", "1000"),
+    ("min.insync.replicas", "2"),
 ];
 
 const TOPIC: &[(&str, &str)] = &[("min.insync.replicas", "2"), ("unclean.leader.election.enable", "false")];

@@ -21,7 +21,7 @@ use arrow_array::{
 };
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
-use history::{Kind, LogId, Names, Nanos, Offset, Op, Outcome, ProcessId, Record, Value};
+use history::{History, Kind, LogId, Names, Nanos, Offset, Op, Outcome, ProcessId, Record, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -40,16 +40,20 @@ struct Metadata {
     kinds: BTreeMap<u8, Kind>,
     outcomes: BTreeMap<u8, Outcome>,
     names: Names,
+    /// The kinds of operation there are; unknown in files of older programs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    present: Option<Vec<Kind>>,
 }
 
 impl Metadata {
-    fn of(names: &Names) -> Metadata {
+    fn of(history: &History) -> Metadata {
         let outcomes = [Outcome::Ok, Outcome::Fail, Outcome::Unknown];
         Metadata {
             format: FORMAT,
             kinds: Kind::ALL.into_iter().map(|kind| (kind as u8, kind)).collect(),
             outcomes: outcomes.into_iter().map(|outcome| (outcome as u8, outcome)).collect(),
-            names: names.clone(),
+            names: history.names.clone(),
+            present: Some(checker::source::kinds_met(history)),
         }
     }
 }
@@ -84,7 +88,7 @@ pub fn shape() -> Fields {
 
 /// Replaces `path` by this recording.
 pub fn write_history(path: &Path, recording: &Recording) -> Result<(), FileError> {
-    let metadata = serde_json::to_string(&Metadata::of(&recording.history.names));
+    let metadata = serde_json::to_string(&Metadata::of(&recording.history));
     let metadata = metadata.map_err(|e| FileError::new(path, Place::Whole, Problem::Unwritable(e.into())))?;
     let schema = Arc::new(Schema::new_with_metadata(shape(), [(KEY.to_owned(), metadata)].into()));
     let mut next = 0;
@@ -161,6 +165,8 @@ pub struct Reader {
     table: Table,
     /// Names of logs and processes.
     pub names: Names,
+    /// The kinds of operation there are, where the file says so.
+    pub present: Option<Vec<Kind>>,
 }
 
 impl Reader {
@@ -172,7 +178,7 @@ impl Reader {
             let why = format!("format {}, and this program reads format {FORMAT}", metadata.format);
             return Err(FileError::new(path, Place::Whole, Problem::Foreign(why)));
         }
-        Ok(Reader { table, names: metadata.names })
+        Ok(Reader { table, names: metadata.names, present: metadata.present })
     }
 
     /// Appends the next batch to `recording` (whose names stay as they are); false after the last.
@@ -180,17 +186,22 @@ impl Reader {
         let Some(batch) = self.table.next_batch()? else { return Ok(false) };
         let columns = OpColumns::of(&batch)?;
         let at = recording.history.ops.len();
+        columns.read(&batch, &mut recording.history.ops, &mut recording.history.records)?;
         recording.intended.extend(columns.intended.iter().map(|at| Nanos(u64::from_le_bytes(*at))));
         for row in 0..batch.rows {
-            let op = columns.op(row, recording.history.records.len()).map_err(|why| batch.malformed(row, why))?;
-            recording.history.ops.push(op);
-            recording.history.records.extend(columns.records(row));
             match (u32::try_from(at + row), i16::from_le_bytes(columns.errors[row])) {
                 (_, 0) => {}
                 (Ok(op), error) => recording.errors.push((op, error)),
                 (Err(_), _) => return Err(batch.malformed(row, "more operations than a history can have")),
             }
         }
+        Ok(true)
+    }
+
+    /// Appends the operations of the next batch and their records, and nothing else; false after the last.
+    pub fn read_ops(&mut self, ops: &mut Vec<Op>, records: &mut Vec<Record>) -> Result<bool, FileError> {
+        let Some(batch) = self.table.next_batch()? else { return Ok(false) };
+        OpColumns::of(&batch)?.read(&batch, ops, records)?;
         Ok(true)
     }
 }
@@ -243,6 +254,17 @@ impl<'a> OpColumns<'a> {
         })
     }
 
+    fn read(&self, batch: &Batch, ops: &mut Vec<Op>, records: &mut Vec<Record>) -> Result<(), FileError> {
+        ops.reserve(batch.rows);
+        records.reserve(self.lists.items);
+        for row in 0..batch.rows {
+            ops.push(self.op(row, records.len()).map_err(|why| batch.malformed(row, why))?);
+            records.extend(self.records(row));
+        }
+        Ok(())
+    }
+
+    #[inline]
     fn op(&self, row: usize, records_before: usize) -> Result<Op, &'static str> {
         let u64_of = |column: &[[u8; 8]]| u64::from_le_bytes(column[row]);
         if u64_of(self.index) != self.first_row + row as u64 {

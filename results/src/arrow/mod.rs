@@ -1,15 +1,17 @@
 //! Tables of a run as Arrow IPC files, readable by pandas, Polars, DuckDB and Spark without us.
 //!
-//! [`history`] is `history.arrow`, [`replicas`] is `replicas.arrow`; [`table`] reads both. Writing is arrow-ipc's. Reading
+//! [`history`] is `history.arrow`, [`source`] walks it for the judge, [`replicas`] is `replicas.arrow`; [`table`] reads both. Writing is arrow-ipc's. Reading
 //! uses its verified flatbuffers for the file's own description and takes the columns straight from the bytes: the
 //! library's decoder asserts where a hostile file lies about its buffers, and allocates what such a file asks for.
 
 pub mod history;
 pub mod replicas;
+pub mod source;
 pub mod table;
 
 pub use self::history::{read_history, write_history};
 pub use self::replicas::{read_replicas, write_replicas};
+pub use self::source::ArrowSource;
 
 use crate::file::{self, FileError, unwritten};
 use ::arrow_array::RecordBatch;

@@ -333,19 +333,3 @@ impl Builder {
         }
     }
 }
-
-impl Logs {
-    /// A history of our own, values and all.
-    pub fn of(history: History) -> Logs {
-        Logs {
-            operations: history.ops.len() as u64,
-            history,
-            readers: Vec::new(),
-            names: Named::default(),
-            unread: Vec::new(),
-            subscribed: false,
-            timed: true,
-            notes: Vec::new(),
-        }
-    }
-}

@@ -38,10 +38,10 @@ pub use lists::ListHistory;
 pub use logs::{Logs, Unread};
 pub use registers::{Register, RegisterHistory};
 
+use crate::arrow::ArrowSource;
 use crate::file::{self, FileError, Place, Problem, unread};
 use checker::search::Operation;
 use checker::search::models::key_value::{Input, Output};
-use history::History;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -97,20 +97,16 @@ pub fn check(path: &Path, format: Option<Format>) -> Result<ForeignJudgement, Fi
             detect(&head).ok_or_else(|| unknown(path))?
         }
     };
-    let imported = match format {
-        Format::Arrow => of_history(crate::arrow::history::read_history(path)?.history),
-        _ => import(file, format).map_err(|error| error.of(path))?,
-    };
-    Ok(judge(imported, format))
+    if format == Format::Arrow {
+        let source = ArrowSource::open(path)?;
+        let judged = judge::judge_source(&source, format);
+        return source.failed().map(|()| judged);
+    }
+    Ok(judge(import(file, format).map_err(|error| error.of(path))?, format))
 }
 
 fn unknown(path: &Path) -> FileError {
     let known: Vec<&str> = Format::ALL.iter().map(|format| format.meaning()).collect();
     let what = format!("no history that is known: {}", known.join("; "));
     FileError::new(path, Place::Whole, Problem::Foreign(what))
-}
-
-/// A history of our own.
-fn of_history(history: History) -> Imported {
-    Imported { content: Content::Logs(Box::new(Logs::of(history))), torn: None }
 }

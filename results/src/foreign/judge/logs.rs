@@ -4,7 +4,8 @@ use super::Parts;
 use super::naming::renamed;
 use crate::foreign::finding::{Evidence, ForeignFinding, Held, Standing};
 use crate::foreign::logs::{Logs, READERS, Unread};
-use checker::{Anomaly, AnomalyKind, Claim, Contract, Finding, Gaps, OpRef, Promises, Status};
+use checker::judge::KindCount;
+use checker::{Anomaly, AnomalyKind, Claim, Contract, Counts, Finding, Gaps, OpRef, Promises, Source, Status};
 use history::{History, Kind, LogId, Names, Op, Outcome, ProcessId, ProcessName, Role};
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,6 +13,7 @@ const UNTIMED: &str = "the file's times enclose no operation";
 const SUBSCRIBED: &str = "the readers subscribe, and a rebalance may move them at any time (Jepsen allows it, too)";
 const WRITE_ORDER: &str =
     "it rests on the order of writes, which in a log is not that of transactions (Jepsen allows it, too)";
+const UNPROMISED: &str = "it depends on settings of the group's members, which the file does not tell";
 const UNSEEN: &str = "lost and not yet read look alike: a read of the log to its end after the last acknowledgement, or the \
                       replicas' logs, would decide";
 
@@ -31,6 +33,30 @@ pub(super) fn judge(mut logs: Logs) -> Parts {
     parts.findings = renamed(found, |wanted| logs.names.names(wanted));
     parts.claims = judgement.claims;
     parts
+}
+
+/// Judges a history of our own, by the contract of whatever it has.
+pub(super) fn judge_source(source: &impl Source) -> Parts {
+    let contract = contract_of(&source.kinds());
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let judgement = checker::judge_on(source, &[], &contract, &Promises::durable(), cores);
+    let short_of = judgement.claims.iter().filter_map(short_of).collect();
+    let findings = judgement.anomalies.into_iter().map(|anomaly| of_anomaly(anomaly, &contract, false)).collect();
+    let held = counted(&judgement.counts, source.names());
+    Parts { held, findings, claims: judgement.claims, short_of, ..Parts::default() }
+}
+
+fn counted(counts: &Counts, names: &Names) -> Held {
+    let sum = |of: fn(&KindCount) -> u64| counts.ops.iter().map(of).sum();
+    Held {
+        operations: sum(|of| of.ok + of.fail + of.unknown),
+        objects: counts.logs,
+        processes: names.processes.len() as u64,
+        acked: counts.acked,
+        failed: sum(|of| of.fail),
+        unknown: sum(|of| of.unknown),
+        read: counts.records_read,
+    }
 }
 
 fn held(logs: &Logs) -> Held {
@@ -63,19 +89,27 @@ fn with_readers(logs: &mut Logs) -> History {
 
 /// What every such system promises, as far as the file has to do with it.
 fn contract(logs: &Logs) -> Contract {
-    let has = |kind| logs.history.ops.iter().any(|op| op.kind() == kind);
-    let mut contract = Contract::durable();
-    if !logs.timed {
-        contract = contract.out_of_scope(Claim::LinearizableLog, UNTIMED);
+    let mut kinds = checker::source::kinds_met(&logs.history);
+    kinds.retain(|kind| logs.timed || *kind != Kind::Commit);
+    match logs.timed {
+        true => contract_of(&kinds),
+        false => contract_of(&kinds).out_of_scope(Claim::LinearizableLog, UNTIMED),
     }
-    if has(Kind::TxnBegin) {
+}
+
+fn contract_of(kinds: &[Kind]) -> Contract {
+    let mut contract = Contract::durable();
+    if kinds.contains(&Kind::TxnBegin) {
         for claim in [Claim::AtomicTxn, Claim::NoOwnUncommittedRead, Claim::TxnCycles] {
             contract = contract.forbid(claim);
         }
         contract = contract.allow(Claim::TxnSerializable, WRITE_ORDER);
     }
-    if has(Kind::Commit) && logs.timed {
-        contract = contract.forbid(Claim::CommittedOffsetMonotonic).forbid(Claim::OneOwner);
+    if kinds.contains(&Kind::Commit) {
+        contract = contract.forbid(Claim::CommittedOffsetMonotonic).forbid(Claim::GenerationFenced);
+        for claim in [Claim::OneOwner, Claim::GroupAtLeastOnce, Claim::GroupAtMostOnce] {
+            contract = contract.allow(claim, UNPROMISED);
+        }
     }
     contract
 }

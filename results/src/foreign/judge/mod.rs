@@ -13,7 +13,7 @@ mod store;
 use super::finding::{ForeignFinding, ForeignJudgement, Held, Standing, Workload};
 use super::{Content, Format, Imported};
 use crate::verdict::Verdict;
-use checker::ClaimResult;
+use checker::{ClaimResult, Source};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What one of the judges says.
@@ -26,6 +26,11 @@ struct Parts {
     notes: Vec<String>,
 }
 
+/// Judges a history of our own that need not be in memory.
+pub fn judge_source(source: &impl Source, format: Format) -> ForeignJudgement {
+    judged(Workload::Logs, None, format, || logs::judge_source(source))
+}
+
 /// Judges what was imported.
 pub fn judge(imported: Imported, format: Format) -> ForeignJudgement {
     let Imported { content, torn } = imported;
@@ -35,14 +40,18 @@ pub fn judge(imported: Imported, format: Format) -> ForeignJudgement {
         Content::Store(_) => Workload::Store,
         Content::Lists(_) => Workload::Lists,
     };
-    let judged = catch_unwind(AssertUnwindSafe(|| match content {
+    judged(workload, torn, format, || match content {
         Content::Logs(logs) => logs::judge(*logs),
         Content::Registers(registers) => registers::judge(&registers),
         Content::Store(operations) => store::judge(&operations),
         Content::Lists(lists) => lists::judge(&lists),
-    }));
+    })
+}
+
+/// What a judge says, and a judge that fails says inconclusive.
+fn judged(workload: Workload, torn: Option<String>, format: Format, judge: impl FnOnce() -> Parts) -> ForeignJudgement {
     let failed = |_| Parts { short_of: vec!["the checker failed on this history".into()], ..Parts::default() };
-    let mut parts = judged.unwrap_or_else(failed);
+    let mut parts = catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(failed);
     parts.short_of.extend(torn);
     parts.findings.sort_by_key(|finding| match finding.standing {
         Standing::Violation => 0,

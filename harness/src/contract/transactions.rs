@@ -1,0 +1,40 @@
+//! What is promised of transactions.
+
+use super::effective::{client, of_broker};
+use super::logs::{fragile, loses};
+use super::traits::{Traits, Transactions};
+use crate::settings::{Owner, Settings};
+use checker::{Claim, Contract};
+
+/// What holds of transactions for a reader of committed records.
+const ATOMIC: [Claim; 3] = [Claim::AtomicTxn, Claim::NoOwnUncommittedRead, Claim::TxnCycles];
+const NOT_SERIALIZABLE: &str =
+    "transactions write atomically and read whatever is committed by then: nothing orders them";
+
+/// The contract with the claims of transactions.
+pub(super) fn scope(mut contract: Contract, settings: &Settings, traits: &Traits) -> Contract {
+    if traits.transactions == Transactions::None {
+        let all = ATOMIC.into_iter().chain([Claim::TxnSerializable]);
+        return all.fold(contract, |contract, claim| contract.out_of_scope(claim, "the workload has no transactions"));
+    }
+    contract = contract.allow(Claim::TxnSerializable, NOT_SERIALIZABLE);
+    let isolation = client(settings, traits.client, Owner::Consumer, "isolation.level");
+    let dirty = (!isolation.is("read_committed")).then_some(isolation.because);
+    if let Some(because) = &dirty {
+        contract = contract.allow(Claim::NoAbortedRead, because.clone());
+    }
+    let forgets = dirty.or_else(|| loses(settings, traits)).or_else(|| forgets_decisions(settings, traits));
+    ATOMIC.into_iter().fold(contract, |contract, claim| match &forgets {
+        Some(because) => contract.allow(claim, because.clone()),
+        None => contract.forbid(claim),
+    })
+}
+
+/// Why the coordinators' own log may lose a decision, if it may.
+fn forgets_decisions(settings: &Settings, traits: &Traits) -> Option<String> {
+    let of = |name| of_broker(settings, name);
+    let replicas = of("transaction.state.log.replication.factor");
+    let in_sync = of("transaction.state.log.min.isr");
+    let traits = Traits { replicas: replicas.number(1).min(u64::from(u16::MAX)) as u16, ..*traits };
+    fragile(&in_sync, &of("unclean.leader.election.enable"), &of("log.flush.interval.messages"), &traits)
+}
