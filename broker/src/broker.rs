@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::evidence::Events;
+use crate::groups::desk::Desk;
 use crate::halt::Halt;
 use crate::ids::{LeaderEpoch, NodeId};
 use crate::metadata::{ClusterImage, ControllerClient, TopicId};
@@ -38,6 +39,8 @@ pub struct Broker {
     pub isr: IsrChanges,
     /// Ids for producers.
     pub producer_ids: ProducerIds,
+    /// Consumer groups coordinated here.
+    pub groups: Arc<Desk>,
     /// Told of a failure that ends the node.
     pub halt: Halt,
     /// The newest image that the replicas follow.

@@ -59,6 +59,16 @@ bugs! {
         "A leader acts upon a smaller ISR as soon as it has asked for it, before the controller agreed (KIP-497).";
     TruncationSkipped, "truncation-skipped", breaks "stable-prefix", serves "R08",
         "A follower ignores the diverging epoch it is told and keeps its own suffix.";
+    CommitAckedEarly, "commit-acked-before-replicated", breaks "committed-offset-monotonic", serves "C11",
+        "A group coordinator acknowledges a commit right after its own append, and a move of the coordinator loses it.";
+    GenerationUnchecked, "generation-not-checked", breaks "committed-offset-monotonic", serves "C07",
+        "A group coordinator takes commits from members of earlier generations and from those that are none.";
+    TwoOwners, "two-owners", breaks "one-owner", serves "C15",
+        "A group coordinator hands every member of a generation the share of its leader.";
+    CommitGoesBack, "commit-goes-back", breaks "committed-offset-monotonic", serves "C11",
+        "A new group coordinator keeps the oldest commit it finds in the log instead of the newest.";
+    LiveOffsetsExpire, "live-offsets-expire", breaks "committed-offset-monotonic", serves "C11",
+        "Stored positions expire by their age although the group has members that read from them.";
 }
 
 /// The planted bugs active in a node; empty unless asked for.

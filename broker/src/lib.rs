@@ -3,7 +3,7 @@
 //!
 //! The rooms: `server` takes frames off sockets and keeps answers in order; `handlers` is one API a file behind one
 //! table; `partition` decides what a replica may do (leader, follower, ISR, high watermark), `replication` fetches from
-//! leaders; `coordinator` keeps state machines in internal topics; `log` keeps records on disk; `controller` and
+//! leaders; `coordinator` keeps state machines in internal topics, `groups` is one; `log` keeps records on disk; `controller` and
 //! `metadata` decide and spread who leads what; `node` starts and stops it; `evidence` says what happened.
 //!
 //! **Invariant:** nothing here shares code with the clients or the checker, and nothing here prints, except
@@ -16,6 +16,7 @@ pub mod config;
 pub mod controller;
 pub mod coordinator;
 pub mod evidence;
+pub mod groups;
 pub mod halt;
 pub mod handlers;
 pub mod ids;

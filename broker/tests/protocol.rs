@@ -78,6 +78,19 @@ fn ask(wire: &mut Wire, key: ApiKey, version: i16) -> bool {
         ApiKey::AlterPartitionReassignments => small!(AlterPartitionReassignmentsRequest::default()),
         ApiKey::ListPartitionReassignments => small!(ListPartitionReassignmentsRequest::default()),
         ApiKey::DescribeLogDirs => small!(DescribeLogDirsRequest::default().with_topics(None)),
+        ApiKey::JoinGroup => small!(JoinGroupRequest::default().with_group_id(text.into())),
+        ApiKey::SyncGroup => small!(SyncGroupRequest::default().with_group_id(text.into())),
+        ApiKey::Heartbeat => small!(HeartbeatRequest::default().with_group_id(text.into())),
+        ApiKey::LeaveGroup => small!(LeaveGroupRequest::default().with_group_id(text.into())),
+        ApiKey::OffsetCommit => small!(OffsetCommitRequest::default().with_group_id(text.into())),
+        ApiKey::OffsetFetch if version >= 8 => small!(OffsetFetchRequest::default()),
+        ApiKey::OffsetFetch => {
+            small!(OffsetFetchRequest::default().with_group_id(text.into()).with_topics(Some(vec![])))
+        }
+        ApiKey::DescribeGroups => small!(DescribeGroupsRequest::default().with_groups(vec![text.into()])),
+        ApiKey::ListGroups => small!(ListGroupsRequest::default()),
+        ApiKey::DeleteGroups => small!(DeleteGroupsRequest::default().with_groups_names(vec![text.into()])),
+        ApiKey::OffsetDelete => small!(OffsetDeleteRequest::default().with_group_id(text.into())),
         other => panic!("no request for {other:?}"),
     }
 }

@@ -175,6 +175,13 @@ pub const TABLE: &[Property] = &[
     ),
     node("transaction.state.log.segment.bytes", Int(1), "104857600", "Size of a segment of __transaction_state."),
     node("transaction.state.log.min.isr", Int(1), "2", "In-sync replicas that __transaction_state needs."),
+    node("group.initial.rebalance.delay.ms", Int(0), "3000", "How long a group that begins waits for more members."),
+    node("group.min.session.timeout.ms", Int(0), "6000", "Shortest session a member may ask for."),
+    node("group.max.session.timeout.ms", Int(0), "1800000", "Longest session a member may ask for."),
+    node("group.max.size", Int(1), "2147483647", "Most members of a group."),
+    node("offset.metadata.max.bytes", Int(0), "4096", "Longest text kept beside a committed position."),
+    node("offsets.retention.minutes", Int(1), "10080", "How long positions of a group without members are kept."),
+    node("offsets.retention.check.interval.ms", Long(1), "600000", "Time between looks for positions too old."),
     node("auto.create.topics.enable", Bool, "true", "Whether Metadata creates an unknown topic."),
     node("delete.topic.enable", Bool, "true", "Whether topics can be deleted."),
     node("socket.request.max.bytes", Int(1), "104857600", "Largest request."),
@@ -312,7 +319,6 @@ pub const TABLE: &[Property] = &[
 /// Kafka properties that are accepted and change nothing here.
 pub const EFFECTLESS: &[&str] = &[
     "background.threads",
-    "group.initial.rebalance.delay.ms",
     "inter.broker.protocol.version",
     "log.cleaner.threads",
     "log.retention.hours",

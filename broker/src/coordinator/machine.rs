@@ -43,11 +43,13 @@ pub enum Entry<R> {
 
 /// See the module.
 pub trait Machine: Send + 'static {
+    /// What it is told beside the log.
+    type Settings: Clone + Send + Sync + 'static;
     /// One record of the log: exactly one key.
     type Record: Send;
 
     /// The empty state of one partition under one reign; its epoch is the coordinator's epoch.
-    fn new(partition: &TopicPartition, reign: LeaderEpoch) -> Self;
+    fn new(settings: &Self::Settings, partition: &TopicPartition, reign: LeaderEpoch) -> Self;
 
     /// A record as it is stored.
     fn encode(record: &Self::Record) -> Stored;

@@ -41,26 +41,31 @@ use crate::metadata::ClusterImage;
 use crate::partition::{Context, Partition};
 use crate::replicas::Replicas;
 
+/// Where a coordinator lives.
+pub struct Home {
+    /// The topic its state is kept in.
+    pub topic: &'static str,
+    /// The replicas kept here.
+    pub replicas: Arc<Replicas>,
+    /// What they share.
+    pub context: Arc<Context>,
+    /// Told of a failure that ends the node.
+    pub halt: Halt,
+    /// Longest wait of an answer for its records.
+    pub commit_timeout: Duration,
+}
+
 /// See the module.
-pub struct Coordinator<M> {
-    topic: &'static str,
-    replicas: Arc<Replicas>,
-    context: Arc<Context>,
-    halt: Halt,
-    commit_timeout: Duration,
+pub struct Coordinator<M: Machine> {
+    home: Home,
+    settings: M::Settings,
     shards: RwLock<BTreeMap<i32, Arc<Shard<M>>>>,
 }
 
 impl<M: Machine> Coordinator<M> {
-    /// A coordinator of what is kept in `topic`; an answer waits at most `commit_timeout` for its records.
-    pub fn new(
-        topic: &'static str,
-        replicas: Arc<Replicas>,
-        context: Arc<Context>,
-        halt: Halt,
-        commit_timeout: Duration,
-    ) -> Coordinator<M> {
-        Coordinator { topic, replicas, context, halt, commit_timeout, shards: RwLock::default() }
+    /// A coordinator whose machines are told `settings`.
+    pub fn new(home: Home, settings: M::Settings) -> Coordinator<M> {
+        Coordinator { home, settings, shards: RwLock::default() }
     }
 
     /// Serves what this broker leads as the images tell, until dropped.
@@ -69,7 +74,7 @@ impl<M: Machine> Coordinator<M> {
         loop {
             images.borrow_and_update();
             for shard in self.renew() {
-                loads.spawn(shard.load(self.context.events.clone()));
+                loads.spawn(shard.load(self.settings.clone(), self.home.context.events.clone()));
             }
             while loads.try_join_next().is_some() {}
             if images.changed().await.is_err() {
@@ -89,12 +94,12 @@ impl<M: Machine> Coordinator<M> {
         });
         for (_, shard) in over {
             let (partition, epoch) = (shard.partition().id().clone(), shard.reign());
-            self.context.events.emit(Event::CoordinatorLost { partition, epoch });
+            self.home.context.events.emit(Event::CoordinatorLost { partition, epoch });
         }
         let mut fresh = Vec::new();
         for (index, (partition, reign)) in reigns {
             shards.entry(index).or_insert_with(|| {
-                let shard = Arc::new(Shard::new(partition, reign, self.halt.clone()));
+                let shard = Arc::new(Shard::new(partition, reign, self.home.halt.clone()));
                 fresh.push(shard.clone());
                 shard
             });
@@ -103,7 +108,8 @@ impl<M: Machine> Coordinator<M> {
     }
 
     fn reigns(&self) -> BTreeMap<i32, (Arc<Partition>, LeaderEpoch)> {
-        let partitions = self.replicas.all().into_iter().filter(|partition| partition.id().topic == self.topic);
+        let partitions =
+            self.home.replicas.all().into_iter().filter(|partition| partition.id().topic == self.home.topic);
         partitions.filter_map(|one| Some((one.id().index, (one.clone(), one.reign()?)))).collect()
     }
 
@@ -112,7 +118,8 @@ impl<M: Machine> Coordinator<M> {
     /// # Errors
     /// COORDINATOR_NOT_AVAILABLE while the topic does not exist.
     pub fn index_of(&self, key: &str) -> Result<i32, ResponseError> {
-        topic::index_of(&self.context.image.borrow(), self.topic, key).ok_or(ResponseError::CoordinatorNotAvailable)
+        topic::index_of(&self.home.context.image.borrow(), self.home.topic, key)
+            .ok_or(ResponseError::CoordinatorNotAvailable)
     }
 
     /// The shard of a partition.
@@ -120,7 +127,7 @@ impl<M: Machine> Coordinator<M> {
     /// # Errors
     /// NOT_COORDINATOR if this broker does not lead the partition, COORDINATOR_LOAD_IN_PROGRESS if it has just begun to.
     pub fn shard(&self, index: i32) -> Result<Arc<Shard<M>>, ResponseError> {
-        let reign = self.replicas.find(self.topic, index).and_then(|partition| partition.reign());
+        let reign = self.home.replicas.find(self.home.topic, index).and_then(|partition| partition.reign());
         let reign = reign.ok_or(ResponseError::NotCoordinator)?;
         let shard = self.read().get(&index).cloned();
         shard.filter(|shard| shard.reign() == reign).ok_or(ResponseError::CoordinatorLoadInProgress)
@@ -157,7 +164,7 @@ impl<M: Machine> Coordinator<M> {
     ) -> Result<T, ResponseError> {
         let (answer, end) = shard.decide(decide)?;
         if let Some(end) = end {
-            shard.committed(end, self.commit_timeout).await?;
+            shard.committed(end, self.home.commit_timeout).await?;
         }
         Ok(answer)
     }

@@ -125,9 +125,9 @@ impl<M: Machine> Shard<M> {
     }
 
     /// Applies the whole log and begins to serve.
-    pub(super) async fn load(self: Arc<Self>, events: Events) {
+    pub(super) async fn load(self: Arc<Self>, settings: M::Settings, events: Events) {
         let began_ns = clock::monotonic_ns();
-        let mut machine = M::new(self.partition.id(), self.reign);
+        let mut machine = M::new(&settings, self.partition.id(), self.reign);
         let mut replay = Replay { end: Offset(0), records: 0, skipped: 0 };
         loop {
             let chunk = block_in_place(|| self.partition.replay(self.reign, replay.end, CHUNK_BYTES));

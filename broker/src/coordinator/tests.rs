@@ -35,7 +35,9 @@ struct Registers {
 impl Machine for Registers {
     type Record = (String, i32);
 
-    fn new(_: &TopicPartition, _: LeaderEpoch) -> Self {
+    type Settings = ();
+
+    fn new((): &(), _: &TopicPartition, _: LeaderEpoch) -> Self {
         Registers::default()
     }
 
@@ -101,7 +103,7 @@ impl World {
         let reign = self.partition.reign().unwrap();
         let shard = Arc::new(Shard::new(self.partition.clone(), reign, Halt::default()));
         assert_eq!(get(&shard, "a"), Err(ResponseError::CoordinatorLoadInProgress));
-        shard.clone().load(Events::discard(ME)).await;
+        shard.clone().load((), Events::discard(ME)).await;
         shard
     }
 }

@@ -12,22 +12,33 @@ mod api_versions;
 mod configs;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod elect_leaders;
 mod fetch;
 mod find_coordinator;
+mod groups;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod join_group;
 mod leader_epoch;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod list_reassignments;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod produce;
 mod produce_old;
+mod sync_group;
 mod wire;
 
 use std::sync::Arc;
@@ -61,7 +72,15 @@ const TABLE: &[Api] = &[
     Api { answered: (4, 17), ..api(ApiKey::Fetch, (4, 12), &fetch::SHAPE, fetch::handle) },
     api(ApiKey::ListOffsets, (1, 9), &list_offsets::SHAPE, list_offsets::handle),
     api(ApiKey::Metadata, (0, 12), &metadata::SHAPE, metadata::handle),
+    api(ApiKey::OffsetCommit, (2, 8), &offset_commit::SHAPE, offset_commit::handle),
+    api(ApiKey::OffsetFetch, (1, 8), &offset_fetch::SHAPE, offset_fetch::handle),
     api(ApiKey::FindCoordinator, (0, 4), &find_coordinator::SHAPE, find_coordinator::handle),
+    api(ApiKey::JoinGroup, (0, 9), &join_group::SHAPE, join_group::handle),
+    api(ApiKey::Heartbeat, (0, 4), &heartbeat::SHAPE, heartbeat::handle),
+    api(ApiKey::LeaveGroup, (0, 5), &leave_group::SHAPE, leave_group::handle),
+    api(ApiKey::SyncGroup, (0, 5), &sync_group::SHAPE, sync_group::handle),
+    api(ApiKey::DescribeGroups, (0, 5), &describe_groups::SHAPE, describe_groups::handle),
+    api(ApiKey::ListGroups, (0, 5), &list_groups::SHAPE, list_groups::handle),
     api(ApiKey::ApiVersions, (0, 4), &api_versions::SHAPE, api_versions::handle),
     api(ApiKey::CreateTopics, (2, 7), &create_topics::SHAPE, create_topics::handle),
     api(ApiKey::DeleteTopics, (1, 6), &delete_topics::SHAPE, delete_topics::handle),
@@ -76,6 +95,8 @@ const TABLE: &[Api] = &[
     api(ApiKey::IncrementalAlterConfigs, (0, 1), &incremental_alter_configs::SHAPE, incremental_alter_configs::handle),
     api(ApiKey::AlterPartitionReassignments, (0, 0), &alter_reassignments::SHAPE, alter_reassignments::handle),
     api(ApiKey::ListPartitionReassignments, (0, 0), &list_reassignments::SHAPE, list_reassignments::handle),
+    api(ApiKey::DeleteGroups, (0, 2), &delete_groups::SHAPE, delete_groups::handle),
+    api(ApiKey::OffsetDelete, (0, 0), &offset_delete::SHAPE, offset_delete::handle),
     api(ApiKey::DescribeCluster, (0, 1), &describe_cluster::SHAPE, describe_cluster::handle),
 ];
 
@@ -124,7 +145,11 @@ mod tests {
             AlterConfigs AlterConfigsRequest, IncrementalAlterConfigs IncrementalAlterConfigsRequest,
             DeleteRecords DeleteRecordsRequest, ElectLeaders ElectLeadersRequest,
             AlterPartitionReassignments AlterPartitionReassignmentsRequest, DescribeLogDirs DescribeLogDirsRequest,
-            ListPartitionReassignments ListPartitionReassignmentsRequest
+            ListPartitionReassignments ListPartitionReassignmentsRequest,
+            OffsetCommit OffsetCommitRequest, OffsetFetch OffsetFetchRequest, JoinGroup JoinGroupRequest,
+            Heartbeat HeartbeatRequest, LeaveGroup LeaveGroupRequest, SyncGroup SyncGroupRequest,
+            DescribeGroups DescribeGroupsRequest, ListGroups ListGroupsRequest, DeleteGroups DeleteGroupsRequest,
+            OffsetDelete OffsetDeleteRequest
         }
     }
 

@@ -10,7 +10,10 @@ use tokio::task::JoinSet;
 use super::{End, NodeError, tasks};
 use crate::broker::Broker;
 use crate::config::{Address, Config};
+use crate::coordinator::{Coordinator, Home, topic};
 use crate::evidence::{Event, Events};
+use crate::groups::Settings;
+use crate::groups::desk::Desk;
 use crate::halt::Halt;
 use crate::ids::BrokerEpoch;
 use crate::lease::Lease;
@@ -60,9 +63,27 @@ impl BrokerRole {
         let cluster_id = config.cluster_id.clone();
         let producer_ids = ProducerIds::default();
         let applied = watch::Sender::default();
-        let broker =
-            Broker { config, cluster_id, events, controller, replicas, context, isr, producer_ids, halt, applied };
-        let broker = Arc::new(broker);
+        let home = Home {
+            topic: topic::OFFSETS,
+            replicas: replicas.clone(),
+            context: context.clone(),
+            halt: halt.clone(),
+            commit_timeout: config.values().millis("offsets.commit.timeout.ms"),
+        };
+        let groups = Arc::new(Desk::new(Coordinator::new(home, Settings::of(&config)), applied.subscribe(), &config));
+        let broker = Arc::new(Broker {
+            config,
+            cluster_id,
+            events,
+            controller,
+            replicas,
+            context,
+            isr,
+            producer_ids,
+            groups,
+            halt,
+            applied,
+        });
         let fetchers = Arc::new(Fetchers::new(fetch_setting(&broker)));
         let mut tasks = JoinSet::new();
         for (listener, socket) in sockets.into_iter().enumerate() {

@@ -10,6 +10,7 @@ use crate::broker::Broker;
 use crate::evidence::Event;
 use crate::replication::Fetchers;
 
+const GROUPS_LOOK: Duration = Duration::from_millis(20);
 const LEASE_LOOK: Duration = Duration::from_millis(200);
 
 /// Starts all of them.
@@ -21,6 +22,11 @@ pub fn spawn(tasks: &mut JoinSet<()>, broker: &Arc<Broker>, fetchers: &Arc<Fetch
     let retention = broker.config.values().millis("log.retention.check.interval.ms");
     tasks.spawn(every(retention, broker.clone(), delete_old));
     tasks.spawn(every(Duration::from_secs(1), broker.clone(), sync_by_age));
+    tasks.spawn(broker.groups.coordinator().clone().follow(broker.images()));
+    tasks.spawn(broker.groups.clone().follow_topics());
+    tasks.spawn(every(GROUPS_LOOK, broker.clone(), |broker| broker.groups.tick()));
+    let expiry = broker.config.values().millis("offsets.retention.check.interval.ms");
+    tasks.spawn(every(expiry, broker.clone(), |broker| broker.groups.expire()));
     if broker.context.lease.is_strict() {
         tasks.spawn(watch_lease(broker.clone()));
     }

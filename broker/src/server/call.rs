@@ -5,6 +5,7 @@
 //! `shape` before the codec allocates for them.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -50,6 +51,8 @@ pub struct Call {
     pub client: String,
     /// The rest of the frame.
     pub body: Bytes,
+    /// Where the client is.
+    pub peer: Option<IpAddr>,
     /// Index of the listener it came in by.
     pub listener: usize,
     /// Tells a waiting call that others queue behind it.
@@ -80,7 +83,23 @@ impl Call {
         let api = ApiKey::try_from(key).map_err(|()| CallError::UnknownApi(key))?;
         let header = RequestHeader::decode(&mut frame, api.request_header_version(version)).map_err(malformed)?;
         let client = header.client_id.map(|id| id.to_string()).unwrap_or_default();
-        Ok(Call { api, version, correlation: header.correlation_id, client, body: frame, listener, hurry, number })
+        Ok(Call {
+            api,
+            version,
+            correlation: header.correlation_id,
+            client,
+            body: frame,
+            peer: None,
+            listener,
+            hurry,
+            number,
+        })
+    }
+
+    /// The same call, as it came from there.
+    #[must_use]
+    pub fn from_peer(self, peer: Option<IpAddr>) -> Call {
+        Call { peer, ..self }
     }
 
     /// The body, decoded.

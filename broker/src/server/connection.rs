@@ -3,6 +3,7 @@
 //! A malformed request, an unknown API or an unsupported version closes the connection, as Kafka does, after everything
 //! before it has been answered.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,23 +25,29 @@ pub async fn serve(broker: Arc<Broker>, stream: TcpStream, listener: usize) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let peer = stream.peer_addr().ok().map(|address| address.ip());
     let (from, to) = stream.into_split();
     let (queue, replies) = mpsc::channel(broker.config.limits.in_flight_max);
     tokio::select! {
-        () = take(&broker, from, queue, listener) => {}
+        () = take(&broker, from, queue, (listener, peer)) => {}
         () = answer(to, replies) => {}
     }
 }
 
 /// Takes calls; ends only when the queue is closed, so that what is queued is still answered.
-async fn take(broker: &Arc<Broker>, from: OwnedReadHalf, queue: mpsc::Sender<Reply>, listener: usize) {
+async fn take(
+    broker: &Arc<Broker>,
+    from: OwnedReadHalf,
+    queue: mpsc::Sender<Reply>,
+    (listener, peer): (usize, Option<IpAddr>),
+) {
     let limits = &broker.config.limits;
     let mut frames = Frames::new(from, limits.request_bytes_max);
     let hurry = Arc::new(Hurry::default());
     loop {
         let Some(frame) = next(&mut frames, limits.idle_max).await else { break };
         let call = Call::parse(frame, listener, hurry.clone(), hurry.count());
-        let reply = call.map_or_else(Reply::Close, |call| handlers::dispatch(broker, call));
+        let reply = call.map_or_else(Reply::Close, |call| handlers::dispatch(broker, call.from_peer(peer)));
         let last = matches!(reply, Reply::Close(_));
         if queue.send(reply).await.is_err() || last {
             break;

@@ -12,6 +12,7 @@
 )]
 
 pub mod batch;
+pub mod group;
 pub mod wire;
 
 use std::fs;
@@ -147,6 +148,10 @@ impl Cluster {
     /// Waits until a broker has been ready so many times.
     pub fn ready(&self, id: i32, times: usize) {
         until(&format!("broker {id} ready"), || (self.count(id, "ready") >= times).then_some(()));
+    }
+
+    pub fn brokers(&self) -> Vec<i32> {
+        self.nodes.iter().map(|node| node.id).filter(|id| *id != 100).collect()
     }
 
     pub fn follower_of(&self, leader: i32) -> i32 {

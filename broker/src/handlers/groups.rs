@@ -1,0 +1,28 @@
+//! What the APIs of consumer groups have in common.
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::protocol::StrBytes;
+
+/// Longest name of a group: the log keeps its length in 16 bits.
+const NAME_BYTES_MAX: usize = i16::MAX as usize;
+
+/// A group's name, for what members ask: it must not be empty.
+///
+/// # Errors
+/// INVALID_GROUP_ID
+pub fn member_group(name: &StrBytes) -> Result<&str, ResponseError> {
+    any_group(name).and_then(|name| if name.is_empty() { Err(ResponseError::InvalidGroupId) } else { Ok(name) })
+}
+
+/// A group's name, for positions and tools: consumers without a group use the empty one.
+///
+/// # Errors
+/// INVALID_GROUP_ID
+pub fn any_group(name: &StrBytes) -> Result<&str, ResponseError> {
+    if name.len() <= NAME_BYTES_MAX { Ok(name) } else { Err(ResponseError::InvalidGroupId) }
+}
+
+/// The number of an outcome on the wire.
+pub fn code<T>(outcome: &Result<T, ResponseError>) -> i16 {
+    outcome.as_ref().err().map_or(0, ResponseError::code)
+}
