@@ -69,6 +69,38 @@ bugs! {
         "A new group coordinator keeps the oldest commit it finds in the log instead of the newest.";
     LiveOffsetsExpire, "live-offsets-expire", breaks "committed-offset-monotonic", serves "C11",
         "Stored positions expire by their age although the group has members that read from them.";
+    ZombieInIsr, "zombie-in-isr", breaks "no-acked-loss", serves "R09",
+        "Followers that have fallen silent stay in the ISR, and the high watermark no longer waits for them.";
+    StaleLeaderAcks, "stale-leader-accepts", breaks "no-acked-loss", serves "R06",
+        "A leader whose session is over takes records, and answers acks=all with its own append alone.";
+    HighWatermarkForgotten, "high-watermark-forgotten", breaks "monotone-observables", serves "R12",
+        "A new leader begins with the high watermark at the start of its log and tells it to clients.";
+    ListOffsetsLogEnd, "list-offsets-log-end", breaks "monotone-observables", serves "R12",
+        "ListOffsets answers the end of the leader's log instead of the high watermark.";
+    FetchAboveHighWatermark, "fetch-above-high-watermark", breaks "stable-prefix", serves "R06",
+        "Consumers are served up to the end of the leader's log, replicated or not.";
+    ElrOff, "eligible-leader-replicas-off", breaks "no-acked-loss", serves "R05",
+        "The controller forgets who left the ISR below its minimum, and trusts a replica after an unclean stop (KIP-966).";
+    UncleanAlways, "unclean-election-always", breaks "no-acked-loss", serves "R03",
+        "The controller elects any living replica although unclean.leader.election.enable is false.";
+    TwoLeadersOneEpoch, "two-leaders-in-one-epoch", breaks "stable-prefix", serves "R08",
+        "The controller gives a new leader the epoch of the one before.";
+    MinIsrLost, "config-change-lost", breaks "no-acked-loss", serves "O06",
+        "The controller accepts min.insync.replicas of a topic and forgets it.";
+    FsyncLies, "fsync-lies", breaks "no-acked-loss", serves "R04",
+        "A sync returns at once and counts as done.";
+    AckBeforeFlush, "ack-before-flush", breaks "no-acked-loss", serves "R04",
+        "With flush.messages=1 records are shown and acknowledged before they are on disk.";
+    RecoveryKeepsTornBatch, "recovery-keeps-torn-batch", breaks "no-corruption", serves "D03",
+        "Recovery after an unclean stop believes the headers of batches and checks no checksum.";
+    IndexOffByOne, "index-off-by-one", breaks "all-read-after-heal", serves "D06",
+        "A consumer's read that begins at a batch boundary sometimes starts one batch too late.";
+    RetentionWrongClock, "retention-wrong-clock", breaks "no-acked-loss", serves "O02",
+        "Retention takes microseconds for milliseconds, so that every closed segment is too old.";
+    LogStartGoesBack, "log-start-goes-back", breaks "monotone-observables", serves "D06",
+        "The start of a log is not kept in the checkpoint, so that deleted records come back after a restart.";
+    CompactionDropsLast, "compaction-drops-last-value", breaks "no-acked-loss", serves "O03",
+        "Compaction takes out the last record of a key and keeps those before it.";
 }
 
 /// The planted bugs active in a node; empty unless asked for.

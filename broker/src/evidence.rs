@@ -103,6 +103,13 @@ pub enum Event {
         segments: u32,
         why: String,
     },
+    /// Only the last record of each key is left below `clean_until`; what that did to the log's bytes.
+    Compacted {
+        partition: TopicPartition,
+        clean_until: Offset,
+        from_bytes: u64,
+        to_bytes: u64,
+    },
     /// A request was refused because it, or this node, is of another time.
     Fenced {
         what: String,

@@ -119,7 +119,7 @@ impl Replicas {
 
     fn insert(&self, id: TopicPartition, topic_id: TopicId, log: Log, high_watermark: Offset) -> Arc<Partition> {
         let partition = Partition::new(id.clone(), topic_id, log, high_watermark, self.context.clone());
-        let (high_watermark, _, start) = partition.checkpoint();
+        let Checkpoints { high_watermark, log_start: start, .. } = partition.checkpoint();
         let (end, clean) = (partition.end_offset(), self.storage.stop() == Stop::Clean);
         self.context.events.emit(Event::Opened { partition: id.clone(), start, end, high_watermark, clean });
         let partition = Arc::new(partition);
@@ -165,10 +165,7 @@ impl Replicas {
     pub fn checkpoint(&self) -> Result<(), LogError> {
         let all = self.all();
         let known = all.iter().map(|partition| (partition.id(), partition.checkpoint()));
-        let known = known.map(|(id, (high_watermark, recovery_point, log_start))| {
-            (id.clone(), Checkpoints { high_watermark, recovery_point, log_start })
-        });
-        self.storage.checkpoint(known.collect())
+        self.storage.checkpoint(known.map(|(id, known)| (id.clone(), known)).collect())
     }
 
     /// Syncs and closes every replica, and notes it; true if all of them could be closed in order.
@@ -196,9 +193,10 @@ fn open_log(
     config: &LogConfig,
     events: &Events,
 ) -> Result<Log, LogError> {
-    let Checkpoints { high_watermark, recovery_point, log_start } = known;
+    let Checkpoints { high_watermark, recovery_point, log_start, clean_until } = known;
     let opening = Opening { stop, recovery_point, log_start, high_watermark, now_ms: clock::wall_ms() };
-    let (log, recovery) = Log::open(&storage.folder(id), config.clone(), opening)?;
+    let (mut log, recovery) = Log::open(&storage.folder(id), config.clone(), opening)?;
+    log.set_clean_until(clean_until);
     if let Some(cut) = recovery.cut {
         events.emit(Event::RecoveryCut {
             partition: id.clone(),
@@ -216,7 +214,7 @@ fn open_log(
 fn close_one(partition: Arc<Partition>) -> Option<(TopicPartition, Checkpoints)> {
     let partition = Arc::into_inner(partition)?;
     let (id, end) = (partition.id().clone(), partition.end_offset());
-    let (high_watermark, _, log_start) = partition.checkpoint();
+    let known = partition.checkpoint();
     partition.close().ok()?;
-    Some((id, Checkpoints { high_watermark, recovery_point: end, log_start }))
+    Some((id, Checkpoints { recovery_point: end, ..known }))
 }

@@ -7,6 +7,7 @@
 //! replication-offset-checkpoint      high watermarks
 //! recovery-point-offset-checkpoint   what has been synced
 //! log-start-offset-checkpoint        log starts
+//! cleaner-offset-checkpoint          what has been compacted
 //! topic-0/partition.metadata         the topic's id
 //! ```
 //!
@@ -25,7 +26,8 @@ use uuid::Uuid;
 
 use crate::ids::{BrokerEpoch, NodeId, Offset, TopicPartition};
 use crate::log::checkpoint::{
-    CheckpointError, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE, read_offsets, write_offsets,
+    CLEANER_FILE, CheckpointError, HIGH_WATERMARK_FILE, LOG_START_FILE, RECOVERY_POINT_FILE, read_offsets,
+    write_offsets,
 };
 use crate::log::identity::{CleanShutdown, FolderIdentity, read_topic_id, write_topic_id};
 use crate::log::{LogError, Stop};
@@ -60,14 +62,17 @@ pub struct Checkpoints {
     pub recovery_point: Offset,
     /// Records before are deleted.
     pub log_start: Offset,
+    /// Compacted up to here.
+    pub clean_until: Offset,
 }
 
 type Part = fn(&Checkpoints) -> Offset;
 
-const PARTS: [(&str, Part); 3] = [
+const PARTS: [(&str, Part); 4] = [
     (HIGH_WATERMARK_FILE, |known| known.high_watermark),
     (RECOVERY_POINT_FILE, |known| known.recovery_point),
     (LOG_START_FILE, |known| known.log_start),
+    (CLEANER_FILE, |known| known.clean_until),
 ];
 
 /// See the module.
@@ -222,6 +227,9 @@ fn read_checkpoints(root: &Path) -> Result<BTreeMap<TopicPartition, Checkpoints>
     }
     for (id, offset) in read_offsets(&root.join(LOG_START_FILE))? {
         known.entry(id).or_default().log_start = offset;
+    }
+    for (id, offset) in read_offsets(&root.join(CLEANER_FILE))? {
+        known.entry(id).or_default().clean_until = offset;
     }
     Ok(known)
 }

@@ -1,8 +1,8 @@
 //! Appending: what a leader takes from a client, and what a follower takes from its leader.
 
-use super::batch::{self, BatchError, Batches, Header};
+use super::batch::{self, Batch, BatchError, Batches, Header};
 use super::marker::Marker;
-use super::{LeaderEpoch, Log, LogError, Offset, OffsetGaps, ProducerId, TimestampType};
+use super::{LeaderEpoch, Log, LogError, Offset, OffsetGaps, ProducerId, TimestampType, records};
 use thiserror::Error;
 
 /// Who asks a leader to append, and so how much of it must be checked.
@@ -186,6 +186,9 @@ impl Log {
             }
             batch.check_crc()?;
             acceptable(&batch.header, origin).map_err(AppendError::Refused)?;
+            if self.config.cleanup.compact && origin == Origin::Client {
+                has_keys(&batch).map_err(AppendError::Refused)?;
+            }
             self.accept_timestamps(&batch.header, now_ms)?;
             sizes.push(bytes);
         }
@@ -297,6 +300,15 @@ impl Log {
         self.dir_changes += 1;
         self.segments.roll(base)?;
         self.write_snapshot()
+    }
+}
+
+/// A compacted topic takes no record without a key, for which nothing could ever replace it.
+fn has_keys(batch: &Batch<'_>) -> Result<(), &'static str> {
+    let plain = records::decompressed(batch).ok_or("the records cannot be decompressed")?;
+    match records::records(batch, &plain).find(|record| record.key.is_none()) {
+        None => Ok(()),
+        Some(_) => Err("a compacted topic takes no record without a key"),
     }
 }
 

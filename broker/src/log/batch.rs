@@ -28,6 +28,9 @@ const CODEC_LAST: i16 = 4;
 const APPEND_TIME: i16 = 0x08;
 pub(crate) const TRANSACTIONAL: i16 = 0x10;
 pub(super) const CONTROL: i16 = 0x20;
+const DELETE_HORIZON: i16 = 0x40;
+const BASE_TIMESTAMP_AT: usize = 27;
+const COUNT_AT: usize = 57;
 
 /// What is wrong with bytes that should be a record batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -228,6 +231,12 @@ impl Header {
         if self.attributes & APPEND_TIME == 0 { TimestampType::CreateTime } else { TimestampType::LogAppendTime }
     }
 
+    /// When its tombstones or its marker may go, in milliseconds since 1970, once a compaction has said so (KIP-534).
+    #[must_use]
+    pub fn delete_horizon_ms(&self) -> Option<i64> {
+        (self.attributes & DELETE_HORIZON != 0).then_some(self.base_timestamp)
+    }
+
     /// Whether the batch is part of a transaction (data or marker).
     #[must_use]
     pub fn is_transactional(&self) -> bool {
@@ -336,6 +345,35 @@ pub fn set_append_time(bytes: &mut [u8], now_ms: i64) {
     bytes[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&attributes.to_be_bytes());
     bytes[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&now_ms.to_be_bytes());
     set_crc(bytes);
+}
+
+/// What a rewritten batch says of its records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamps {
+    pub codec: Codec,
+    pub base_timestamp: i64,
+    pub max_timestamp: i64,
+    /// The base timestamp is a delete horizon from now on.
+    pub horizon: bool,
+    pub count: i32,
+}
+
+/// Writes what is said of the records into the batch at the front of `bytes`; the CRC is to be fitted afterwards.
+pub(super) fn set_stamps(bytes: &mut [u8], stamps: Stamps) {
+    let codec = match stamps.codec {
+        Codec::None => 0,
+        Codec::Gzip => 1,
+        Codec::Snappy => 2,
+        Codec::Lz4 => 3,
+        Codec::Zstd => 4,
+    };
+    let horizon = if stamps.horizon { DELETE_HORIZON } else { 0 };
+    let before = i16::from_be_bytes([bytes[ATTRIBUTES_AT], bytes[ATTRIBUTES_AT + 1]]);
+    let attributes = (before & !CODEC_MASK) | codec | horizon;
+    bytes[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&attributes.to_be_bytes());
+    bytes[BASE_TIMESTAMP_AT..BASE_TIMESTAMP_AT + 8].copy_from_slice(&stamps.base_timestamp.to_be_bytes());
+    bytes[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&stamps.max_timestamp.to_be_bytes());
+    bytes[COUNT_AT..COUNT_AT + 4].copy_from_slice(&stamps.count.to_be_bytes());
 }
 
 /// Fits the CRC to the one batch that `bytes` is.

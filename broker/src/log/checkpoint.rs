@@ -19,6 +19,8 @@ pub const HIGH_WATERMARK_FILE: &str = "replication-offset-checkpoint";
 pub const RECOVERY_POINT_FILE: &str = "recovery-point-offset-checkpoint";
 /// Log starts of a folder that are not the base of the first segment.
 pub const LOG_START_FILE: &str = "log-start-offset-checkpoint";
+/// How far the logs of a folder have been compacted.
+pub const CLEANER_FILE: &str = "cleaner-offset-checkpoint";
 /// Leader epochs of one log, in its own folder.
 pub const LEADER_EPOCH_FILE: &str = "leader-epoch-checkpoint";
 

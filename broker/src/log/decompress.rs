@@ -4,14 +4,13 @@
 //! is why the decoders are called here and not through the wire codec's, which believe every claim.
 
 use super::batch::Codec;
+use super::compress::XERIAL;
 use bytes::Buf;
 use std::borrow::Cow;
 use std::io::Read;
 
 /// Largest Zstandard window taken, as a power of two; the levels up to 19 need 2^23.
 const ZSTD_WINDOW_LOG_MAX: u32 = 25;
-/// What Java's snappy stream begins with: a magic, a version, and the oldest version that can read it.
-const XERIAL: &[u8; 16] = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
 
 /// `bytes` without their compression; `None` if they cannot be decompressed or are more than `plain_bytes_max`.
 pub(super) fn decompress(codec: Codec, bytes: &[u8], plain_bytes_max: usize) -> Option<Cow<'_, [u8]>> {

@@ -6,6 +6,7 @@
 use super::checkpoint::sync_dir;
 use super::segment::Segment;
 use super::{Log, LogError, Offset};
+use crate::bugs::Bug;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub struct FlushTicket {
     segments: Vec<(Offset, u64)>,
     up_to: Offset,
     truncations: u64,
+    /// Planted bug.
+    lies: bool,
 }
 
 impl FlushTicket {
@@ -27,6 +30,9 @@ impl FlushTicket {
     /// # Errors
     /// [`LogError::Io`]: fatal. A second try would prove nothing; never retry.
     pub fn sync(&self) -> Result<(), LogError> {
+        if self.lies {
+            return Ok(());
+        }
         for (path, file) in &self.files {
             file.sync_data().map_err(LogError::io("sync", path))?;
         }
@@ -75,7 +81,8 @@ impl Log {
         }
         let dir = (self.dir_changes != self.dir_synced).then(|| self.dir().to_path_buf());
         let (dir_changes, truncations) = (self.dir_changes, self.truncations);
-        FlushTicket { dir, dir_changes, files, segments: covered, up_to, truncations }
+        let lies = self.config.bugs.has(Bug::FsyncLies);
+        FlushTicket { dir, dir_changes, files, segments: covered, up_to, truncations, lies }
     }
 
     /// Takes note that `ticket` has been synced. Ignored if the log was truncated since the ticket was drawn.

@@ -10,11 +10,13 @@
 //!
 //! **Not here.** No locks, no threads, no clock, no async: the owner of a [`Log`] holds its lock and hands in the time.
 //! No replication rules: the high watermark comes in as an argument. Records inside a batch are not decoded, except
-//! to answer a question about timestamps and to read a transaction marker. No compaction.
+//! to answer a question about timestamps, to read a transaction marker, to compact, and to change the compression.
 
 mod append;
 pub mod batch;
 pub mod checkpoint;
+mod compact;
+mod compress;
 mod config;
 mod decompress;
 pub mod epochs;
@@ -31,6 +33,7 @@ pub(crate) mod records;
 mod recovery;
 mod restore;
 mod retention;
+mod rewrite;
 mod scan;
 mod segment;
 mod segments;
@@ -40,6 +43,7 @@ mod transactions;
 pub use crate::ids::{LeaderEpoch, Offset};
 pub use append::{AppendError, Appended, Origin};
 pub use batch::Codec;
+pub use compact::{Compacted, Compaction, CompactionError, Compactions};
 pub use config::{Cleanup, CompactionConfig, LogConfig, OffsetGaps, TimestampType};
 pub use flush::FlushTicket;
 pub use partition_log::{Log, LogError, Truncated};
@@ -47,6 +51,7 @@ pub use producers::ProducerId;
 pub use read::ReadError;
 pub use recovery::{Cut, Damage, Finding, Opening, Recovery, Stop};
 pub use retention::Deleted;
+pub use rewrite::recompressed;
 pub use timestamps::TimestampedOffset;
 pub use transactions::AbortedTransaction;
 

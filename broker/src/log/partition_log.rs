@@ -61,6 +61,8 @@ pub struct Log {
     /// The last one heard of; here only to know which transactions are final.
     pub(super) high_watermark: Offset,
     pub(super) flushed_ms: i64,
+    /// Compacted up to here.
+    pub(super) clean_until: Offset,
     /// Counts truncations: a sync begun before one proves nothing about what was written after it.
     pub(super) truncations: u64,
     /// Counts the times files came or went.

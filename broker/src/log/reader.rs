@@ -104,6 +104,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The whole batch at the position, into `bytes`, and passes over it.
+    pub fn read_batch(&mut self, header: &Header, bytes: &mut Vec<u8>) -> Result<(), LogError> {
+        bytes.resize(header.size(), 0);
+        self.file.read_exact_at(bytes, self.position).map_err(LogError::io("read", self.path))?;
+        self.skip(header);
+        Ok(())
+    }
+
     /// Passes over the batch at the position.
     pub fn skip(&mut self, header: &Header) {
         self.position += header.size() as u64;

@@ -1,6 +1,7 @@
 //! The records inside a batch, as far as this module wants to know them: offset, timestamp, key and value.
 //!
-//! Off the hot path: only a question about timestamps and a transaction marker come here. Lengths are checked against
+//! Off the hot path: only a question about timestamps, a transaction marker, a compaction and a change of compression
+//! come here. Lengths are checked against
 //! the bytes there are; nothing is allocated for uncompressed records.
 
 use super::batch::Batch;
@@ -19,6 +20,29 @@ pub(crate) struct Record<'a> {
     pub timestamp_ms: i64,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
+    attributes: u8,
+    timestamp_delta: i64,
+    /// Everything behind the timestamp.
+    tail: &'a [u8],
+}
+
+/// Appends a record whose batch's base timestamp is `shift` lower than before.
+pub(super) fn put(out: &mut Vec<u8>, record: &Record<'_>, shift: i64) {
+    let mut delta = Vec::with_capacity(10);
+    put_varint(&mut delta, record.timestamp_delta.wrapping_add(shift));
+    put_varint(out, (1 + delta.len() + record.tail.len()) as i64);
+    out.push(record.attributes);
+    out.extend_from_slice(&delta);
+    out.extend_from_slice(record.tail);
+}
+
+fn put_varint(out: &mut Vec<u8>, number: i64) {
+    let mut raw = ((number << 1) ^ (number >> 63)).cast_unsigned();
+    while raw >= 0x80 {
+        out.push((raw & 0x7f) as u8 | 0x80);
+        raw >>= 7;
+    }
+    out.push(raw as u8);
 }
 
 /// The records of `batch` without their compression; `None` if they cannot be decompressed within the limit.
@@ -36,15 +60,17 @@ pub(crate) fn records<'a>(batch: &Batch<'_>, plain: &'a [u8]) -> impl Iterator<I
         let length = usize::try_from(varint(&mut rest)?).ok()?;
         let mut body = rest.get(..length)?;
         rest = &rest[length..];
-        body = body.get(1..)?;
+        let attributes = body.try_get_u8().ok()?;
         let timestamp_delta = varint(&mut body)?;
+        let tail = body;
         let offset_delta = varint(&mut body)?;
         let timestamp_ms = match header.timestamp_type() {
             TimestampType::CreateTime => header.base_timestamp.checked_add(timestamp_delta)?,
             TimestampType::LogAppendTime => header.max_timestamp,
         };
         let offset = Offset(header.base_offset.0.checked_add(offset_delta)?);
-        Some(Record { offset, timestamp_ms, key: field(&mut body)?, value: field(&mut body)? })
+        let (key, value) = (field(&mut body)?, field(&mut body)?);
+        Some(Record { offset, timestamp_ms, key, value, attributes, timestamp_delta, tail })
     })
 }
 

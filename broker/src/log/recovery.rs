@@ -2,6 +2,7 @@
 
 use super::batch::{BatchError, Header};
 use super::checkpoint::{self, LEADER_EPOCH_FILE};
+use super::compact;
 use super::epochs::EpochCache;
 use super::index::remove_if_there;
 use super::producers::Producers;
@@ -154,6 +155,7 @@ impl Log {
     /// [`LogError`] if the disk fails; damage is never an error, it is cut, rebuilt or reported.
     pub fn open(dir: &Path, config: LogConfig, opening: Opening) -> Result<(Log, Recovery), LogError> {
         fs::create_dir_all(dir).map_err(LogError::io("create", dir))?;
+        compact::finish(dir)?;
         let mut scan = Scan::new(dir, &config, opening);
         let found = files(dir)?;
         scan.segments(&found.bases)?;
@@ -168,6 +170,7 @@ impl Log {
             producers: Producers::default(),
             snapshots: found.snapshots,
             flushed_ms: opening.now_ms,
+            clean_until: Offset(0),
             truncations: 0,
             dir_changes: 1,
             dir_synced: 0,

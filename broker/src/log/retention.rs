@@ -35,15 +35,20 @@ impl Log {
         Ok(Deleted { segments: u32::try_from(doomed).unwrap_or(u32::MAX), bytes })
     }
 
-    /// How many segments, from the oldest on, are to go.
+    /// How many segments, from the oldest on, are to go. Age and size count only with `cleanup.policy=delete`.
     fn doomed(&self, now_ms: i64, high_watermark: Offset) -> usize {
-        let mut excess = self.config.retention_bytes.map_or(0, |kept| self.size_bytes().saturating_sub(kept));
+        let deletes = self.config.cleanup.delete;
+        let kept_bytes = self.config.retention_bytes.filter(|_| deletes);
+        let mut excess = kept_bytes.map_or(0, |kept| self.size_bytes().saturating_sub(kept));
+        let kept_ms = self.config.retention_ms.filter(|_| deletes);
+        let active = self.segments.active().base();
         let mut expired = |segment: &Segment| {
             let below_start = segment.end() <= self.start;
-            let too_old = self.config.retention_ms.is_some_and(|kept| age_ms(segment, now_ms) > kept);
+            let too_old = kept_ms.is_some_and(|kept| age_ms(segment, now_ms) > kept);
             let too_many = excess >= segment.size() && excess > 0;
             excess = excess.saturating_sub(segment.size());
-            segment.size() > 0 && segment.end() <= high_watermark && (below_start || too_old || too_many)
+            let there = segment.size() > 0 || segment.base() < active;
+            there && segment.end() <= high_watermark && (below_start || too_old || too_many)
         };
         self.segments.iter().take_while(|segment| expired(segment)).count()
     }

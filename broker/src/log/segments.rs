@@ -103,6 +103,13 @@ impl Segments {
         Ok(bytes)
     }
 
+    /// Takes the closed segments with these bases, which follow one another, out and puts one in their place.
+    pub fn replace(&mut self, bases: &[Offset], segment: Segment) {
+        let at = self.closed.partition_point(|closed| closed.base() < segment.base());
+        self.closed.retain(|closed| !bases.contains(&closed.base()));
+        self.closed.insert(at, segment);
+    }
+
     /// Removes everything and begins again at `offset`. Says how many bytes went.
     pub fn restart(&mut self, offset: Offset) -> Result<u64, LogError> {
         let bytes = self.size();

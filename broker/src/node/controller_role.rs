@@ -8,8 +8,13 @@ use crate::evidence::Events;
 use crate::metadata::Configs;
 
 const SNAPSHOT_ENTRIES: u64 = 4096;
-const DEFAULTS: [&str; 4] =
-    ["min.insync.replicas", "unclean.leader.election.enable", "num.partitions", "default.replication.factor"];
+const DEFAULTS: [&str; 5] = [
+    "min.insync.replicas",
+    "unclean.leader.election.enable",
+    "num.partitions",
+    "default.replication.factor",
+    "stormglass.bug",
+];
 
 /// Starts the controller of this node.
 ///

@@ -1,4 +1,4 @@
-//! What a broker does without being asked: follow the image, watch the ISR, write checkpoints, delete old segments.
+//! What a broker does without being asked: follow the image, watch the ISR, write checkpoints, delete old segments, compact.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,10 @@ pub fn spawn(tasks: &mut JoinSet<()>, broker: &Arc<Broker>, fetchers: &Arc<Fetch
     tasks.spawn(every(broker.config.replica.checkpoint_interval, broker.clone(), checkpoint));
     let retention = broker.config.values().millis("log.retention.check.interval.ms");
     tasks.spawn(every(retention, broker.clone(), delete_old));
+    if broker.config.values().flag("log.cleaner.enable") {
+        let backoff = broker.config.values().millis("log.cleaner.backoff.ms");
+        tasks.spawn(every(backoff, broker.clone(), compact));
+    }
     tasks.spawn(every(Duration::from_secs(1), broker.clone(), sync_by_age));
     tasks.spawn(broker.groups.coordinator().clone().follow(broker.images()));
     tasks.spawn(broker.groups.clone().follow_topics());
@@ -78,6 +82,14 @@ fn checkpoint(broker: &Arc<Broker>) {
 fn delete_old(broker: &Arc<Broker>) {
     for partition in broker.replicas.all() {
         if let Err(error) = tokio::task::block_in_place(|| partition.delete_old()) {
+            broker.halt.because(&error);
+        }
+    }
+}
+
+fn compact(broker: &Arc<Broker>) {
+    for partition in broker.replicas.all() {
+        if let Err(error) = tokio::task::block_in_place(|| partition.compact()) {
             broker.halt.because(&error);
         }
     }

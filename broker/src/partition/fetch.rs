@@ -10,6 +10,7 @@ use super::{Inner, Partition, PartitionError, Proposal, Role, may_join};
 use crate::bugs::Bug;
 use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset};
 use crate::log::AbortedTransaction;
+use crate::log::batch::Batch;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,8 +117,15 @@ impl Partition {
         at: &ReadAt,
         committed: bool,
     ) -> Result<Fetched, PartitionError> {
-        let upper = if committed { inner.last_stable() } else { inner.high_watermark };
+        let upper = match (committed, self.context.bugs.has(Bug::FetchAboveHighWatermark)) {
+            (_, true) => inner.log.end_offset(),
+            (true, false) => inner.last_stable(),
+            (false, false) => inner.high_watermark,
+        };
         let mut fetched = inner.read_up_to(at, upper)?;
+        if self.context.bugs.has(Bug::IndexOffByOne) {
+            fetched.records = one_batch_late(at.offset, fetched.records);
+        }
         if committed && !fetched.records.is_empty() {
             fetched.aborted = inner.log.aborted_transactions(at.offset, upper)?;
         }
@@ -183,6 +191,15 @@ impl Inner {
             log_start: self.log.start_offset(),
             ..Fetched::default()
         }
+    }
+}
+
+/// Leaves the first of several batches out now and then: only for the planted bug.
+fn one_batch_late(asked: Offset, records: Bytes) -> Bytes {
+    let first = Batch::first(&records).map(|first| (first.header.base_offset, first.bytes.len()));
+    match first {
+        Ok((base, bytes)) if base == asked && bytes < records.len() && base.0 % 3 == 0 => records.slice(bytes..),
+        _ => records,
     }
 }
 

@@ -193,6 +193,15 @@ impl Leadership {
         lowest.unwrap_or(moment.end).min(moment.end).max(moment.high_watermark)
     }
 
+    /// As [`Leadership::high_watermark`], but waiting for nobody who has fallen silent: only for the planted bug.
+    pub fn careless_high_watermark(&self, moment: &Moment) -> Offset {
+        let speaks = |progress: &&Progress| {
+            progress.end.is_some() && moment.now_ns.saturating_sub(progress.fetched_ns) <= moment.lag_ns_max
+        };
+        let lowest = self.followers.values().filter(speaks).filter_map(|progress| progress.end).min();
+        lowest.unwrap_or(moment.end).min(moment.end).max(moment.high_watermark)
+    }
+
     /// The ISR with this follower, if it has caught up with the high watermark and with the start of the epoch.
     pub fn expansion(&self, follower: NodeId, moment: &Moment) -> Option<Proposal> {
         let Isr::Settled(settled) = &self.isr else { return None };

@@ -7,6 +7,7 @@
 //! offsets    leader: end, start and epoch questions
 //! reign      leader: one coordinator's state, replayed and appended to
 //! start      either: the log's start moves up
+//! compaction either: only the last record of a key stays
 //! follow     follower: append what the leader sent, truncate what the leader does not have
 //! sync       either: fsync as flush.messages and flush.ms ask, many appends at a time
 //! ```
@@ -17,6 +18,7 @@
 //!
 //! Not here: sockets, waiting, the choice of a leader.
 
+mod compaction;
 pub mod error;
 mod fetch;
 mod follow;
@@ -50,8 +52,12 @@ use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, Topic
 use crate::lease::Lease;
 use crate::log::{Log, LogError};
 use crate::metadata::{ClusterImage, PartitionImage, TopicId};
+use crate::storage::Checkpoints;
 use leadership::{Leadership, Moment};
 use watchers::{Change, Watchers};
+
+/// The state of a replica that is no more: no controller's word is newer.
+const RETIRED: PartitionEpoch = PartitionEpoch(i32::MAX);
 
 /// What every partition of a node shares.
 #[derive(Clone, Debug)]
@@ -185,6 +191,9 @@ impl Partition {
 
     fn begin(&self, inner: &mut Inner, before: &Role, state: &PartitionImage) -> Result<Leadership, LogError> {
         inner.log.begin_epoch(state.leader_epoch)?;
+        if self.context.bugs.has(Bug::HighWatermarkForgotten) {
+            inner.high_watermark = inner.log.start_offset();
+        }
         let since = match before {
             Role::Leader(earlier) => earlier.since(),
             Role::Idle | Role::Follower(_) => state.leader_epoch,
@@ -240,7 +249,8 @@ impl Partition {
         let mut inner = self.lock();
         let moment = self.moment(&inner);
         let Role::Leader(leadership) = &mut inner.role else { return None };
-        let proposal = leadership.shrinkage(&moment);
+        let keeps_zombies = self.context.bugs.has(Bug::ZombieInIsr);
+        let proposal = leadership.shrinkage(&moment).filter(|_| !keeps_zombies);
         if let Some(proposal) = &proposal {
             self.propose(leadership, proposal);
         }
@@ -271,10 +281,16 @@ impl Partition {
         }
     }
 
-    /// High watermark, recovery point and log start, for the checkpoints.
-    pub fn checkpoint(&self) -> (Offset, Offset, Offset) {
+    /// What is to be kept in the checkpoints.
+    pub fn checkpoint(&self) -> Checkpoints {
         let inner = self.lock();
-        (inner.high_watermark, inner.log.recovery_point(), inner.log.start_offset())
+        let forgets_start = self.context.bugs.has(Bug::LogStartGoesBack);
+        Checkpoints {
+            high_watermark: inner.high_watermark,
+            recovery_point: inner.log.recovery_point(),
+            log_start: if forgets_start { Offset(0) } else { inner.log.start_offset() },
+            clean_until: inner.log.clean_until(),
+        }
     }
 
     /// Bytes of the log, and how many records its end is ahead of the high watermark.
@@ -292,7 +308,7 @@ impl Partition {
     pub fn retire(&self) {
         let mut inner = self.lock();
         inner.role = Role::Idle;
-        inner.partition_epoch = Some(PartitionEpoch(i32::MAX));
+        inner.partition_epoch = Some(RETIRED);
         drop(inner);
         self.watchers.tell(Change::Role);
     }
@@ -325,7 +341,10 @@ impl Partition {
             return None;
         }
         let joins = |broker, epoch| may_join(&self.context.image.borrow(), broker, epoch);
-        let high_watermark = leadership.high_watermark(&moment, joins);
+        let high_watermark = match self.context.bugs.has(Bug::ZombieInIsr) {
+            true => leadership.careless_high_watermark(&moment),
+            false => leadership.high_watermark(&moment, joins),
+        };
         inner.raise(high_watermark).then_some(Change::HighWatermark(high_watermark))
     }
 
@@ -375,7 +394,12 @@ impl Inner {
     }
 
     fn syncs_each(&self) -> bool {
-        self.log.config().flush_messages <= 1
+        let config = self.log.config();
+        config.flush_messages <= 1 && !config.bugs.has(Bug::AckBeforeFlush)
+    }
+
+    fn is_retired(&self) -> bool {
+        self.partition_epoch == Some(RETIRED)
     }
 
     fn raise(&mut self, high_watermark: Offset) -> bool {

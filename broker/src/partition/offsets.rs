@@ -47,12 +47,15 @@ impl Partition {
         let (epoch, behind) = (leadership.epoch(), inner.high_watermark < leadership.start());
         let plain = |offset, epoch| Ok(Some(FoundOffset { offset, timestamp_ms: -1, epoch }));
         let found = match target {
+            Target::Latest { .. } if self.context.bugs.has(Bug::ListOffsetsLogEnd) => {
+                return plain(inner.log.end_offset(), Some(epoch));
+            }
             Target::LogEnd => return plain(inner.log.end_offset(), Some(epoch)),
             Target::Earliest => {
                 let start = inner.log.start_offset();
                 return plain(start, inner.log.epoch_at(start));
             }
-            Target::Latest { .. } if behind && !self.context.bugs.has(Bug::ServeBeforeEpochStart) => {
+            Target::Latest { .. } if behind && !self.tells_any_end() => {
                 return Err(PartitionError::OffsetNotAvailable);
             }
             Target::Latest { committed } => {
@@ -75,6 +78,11 @@ impl Partition {
             }
             (_, found) => Ok(found),
         }
+    }
+
+    fn tells_any_end(&self) -> bool {
+        let bugs = self.context.bugs;
+        bugs.has(Bug::ServeBeforeEpochStart) || bugs.has(Bug::HighWatermarkForgotten)
     }
 
     /// The largest epoch not above `epoch` and where it ended in this leader's log (KIP-101, KIP-279).

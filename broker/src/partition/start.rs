@@ -6,6 +6,7 @@
 
 use super::watchers::Change;
 use super::{Inner, Partition, PartitionError, Role};
+use crate::bugs::Bug;
 use crate::clock;
 use crate::evidence::Event;
 use crate::ids::Offset;
@@ -48,7 +49,12 @@ impl Partition {
     /// [`LogError`]: the log folder is unusable.
     pub fn delete_old(&self) -> Result<(), LogError> {
         let mut inner = self.lock();
-        let (now_ms, high_watermark) = (clock::wall_ms(), inner.high_watermark);
+        if inner.is_retired() {
+            return Ok(());
+        }
+        let wrong = self.context.bugs.has(Bug::RetentionWrongClock);
+        let now_ms = if wrong { (clock::wall_ns() / 1000) as i64 } else { clock::wall_ms() };
+        let high_watermark = inner.high_watermark;
         inner.log.expire_producers(now_ms);
         let from = inner.log.start_offset();
         let deleted = inner.log.delete_old(now_ms, high_watermark)?;

@@ -47,7 +47,9 @@ impl Partition {
     pub fn sync_while_due(self: &Arc<Self>) -> Result<(), LogError> {
         let mut next = self.begin_sync();
         while let Some(ticket) = next {
-            ticket.sync()?;
+            if let Err(error) = ticket.sync() {
+                return if self.lock().is_retired() { Ok(()) } else { Err(error) };
+            }
             next = self.synced(&ticket);
         }
         Ok(())

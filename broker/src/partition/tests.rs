@@ -234,7 +234,7 @@ impl World {
     fn safe(&mut self) -> bool {
         let leaders: Vec<NodeId> = REPLICAS.into_iter().filter(|id| self.leads(*id)).collect();
         for id in leaders {
-            let committed = self.log(id, self.replicas[&id].checkpoint().0);
+            let committed = self.log(id, self.replicas[&id].checkpoint().high_watermark);
             let both = committed.len().min(self.committed.len());
             if committed[..both] != self.committed[..both] {
                 return false;

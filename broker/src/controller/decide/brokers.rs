@@ -44,7 +44,7 @@ pub fn register(view: View<'_>, ask: &RegisterBroker) -> Result<(Vec<MetadataRec
     };
     let clean = known.is_none_or(|known| ask.previous_epoch == Some(known.epoch));
     let mut records = vec![MetadataRecord::RegisterBroker(registration)];
-    records.extend(without(view, ask.broker, !clean && view.image.elr_enabled()));
+    records.extend(without(view, ask.broker, !clean && view.elr()));
     Ok((records, Registered { epoch }))
 }
 

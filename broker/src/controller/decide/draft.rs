@@ -8,6 +8,7 @@
 //! - after an unclean election the ISR is the leader alone and the ELR is empty.
 
 use super::{Rules, election};
+use crate::bugs::Bug;
 use crate::metadata::{ids::BrokerId, image::PartitionImage, record::Election};
 
 /// See the module.
@@ -82,7 +83,7 @@ impl<'a> Draft<'a> {
         self.settle_elr();
         let election = self.settle_leader(&alive);
         let new = &mut self.new;
-        if new.leader != self.old.leader {
+        if new.leader != self.old.leader && !self.rules.bugs.has(Bug::TwoLeadersOneEpoch) {
             new.leader_epoch = self.old.leader_epoch.next();
         }
         new.last_known_leader = match new.leader {
@@ -142,6 +143,7 @@ impl<'a> Draft<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bugs::Bugs;
     use crate::controller::decide::cluster;
 
     fn settled(brokers: &str, topic: &str, rules: Rules, change: fn(Draft<'_>) -> Draft<'_>) -> String {
@@ -153,7 +155,7 @@ mod tests {
         }
     }
 
-    const MIN_1: Rules = Rules { min_isr: 1, unclean: false, elr: true };
+    const MIN_1: Rules = Rules { min_isr: 1, unclean: false, elr: true, bugs: Bugs::NONE };
     const MIN_2: Rules = Rules { min_isr: 2, ..MIN_1 };
     const NO_ELR: Rules = Rules { elr: false, ..MIN_2 };
 

@@ -65,6 +65,7 @@ pub fn on_demand(view: View<'_>, at: &TopicPartition, kind: ElectionKind) -> Dec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bugs::Bugs;
     use crate::controller::decide::cluster;
 
     fn chosen(brokers: &str, topic: &str, rules: Rules) -> (Option<i32>, Election) {
@@ -73,7 +74,7 @@ mod tests {
         (leader.map(|leader| leader.0), election)
     }
 
-    const SAFE: Rules = Rules { min_isr: 2, unclean: false, elr: true };
+    const SAFE: Rules = Rules { min_isr: 2, unclean: false, elr: true, bugs: Bugs::NONE };
     const NO_ELR: Rules = Rules { elr: false, ..SAFE };
     const UNCLEAN: Rules = Rules { unclean: true, ..SAFE };
 

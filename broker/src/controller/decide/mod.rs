@@ -19,6 +19,7 @@ pub mod cluster;
 #[cfg(test)]
 mod model;
 
+use crate::bugs::{Bug, Bugs};
 use crate::metadata::{
     error::ControllerError,
     ids::{BrokerEpoch, BrokerId, TopicPartition},
@@ -29,6 +30,8 @@ use draft::Draft;
 
 /// `min.insync.replicas`
 pub const MIN_ISR: &str = "min.insync.replicas";
+/// `stormglass.bug`
+pub const BUG: &str = "stormglass.bug";
 /// `unclean.leader.election.enable`
 pub const UNCLEAN: &str = "unclean.leader.election.enable";
 
@@ -53,17 +56,31 @@ pub struct Rules {
     pub unclean: bool,
     /// Eligible Leader Replicas are on.
     pub elr: bool,
+    /// Planted bugs.
+    pub bugs: Bugs,
 }
 
 impl<'a> View<'a> {
     /// The rules of a topic.
     pub fn rules(&self, topic: &str) -> Rules {
         let min_isr = self.config(topic, MIN_ISR).and_then(|value| value.parse().ok());
+        let (bugs, unclean) = (self.bugs(), self.config(topic, UNCLEAN));
         Rules {
             min_isr: min_isr.unwrap_or(1_usize).max(1),
-            unclean: self.config(topic, UNCLEAN).is_some_and(|value| value.eq_ignore_ascii_case("true")),
-            elr: self.image.elr_enabled(),
+            unclean: unclean.is_some_and(|value| value.eq_ignore_ascii_case("true")) || bugs.has(Bug::UncleanAlways),
+            elr: self.elr(),
+            bugs,
         }
+    }
+
+    /// Whether Eligible Leader Replicas are on.
+    pub fn elr(&self) -> bool {
+        self.image.elr_enabled() && !self.bugs().has(Bug::ElrOff)
+    }
+
+    /// The planted bugs of this controller.
+    pub fn bugs(&self) -> Bugs {
+        self.defaults.get(BUG).and_then(|names| Bugs::parse(names).ok()).unwrap_or_default()
     }
 
     /// A topic's config: its own, else the cluster's dynamic one, else the controller's property.

@@ -3,7 +3,8 @@
 //! A new partition's ISR is its living replicas, and the first of them leads; at least one must live. Brokers that are fenced take replicas
 //! only when there are too few others (as Kafka's `StripedReplicaPlacer`).
 
-use super::{Decision, View, configs, placement};
+use super::{Decision, MIN_ISR, View, configs, placement};
+use crate::bugs::Bug;
 use crate::metadata::{
     error::ControllerError,
     ids::{BrokerId, TopicId},
@@ -38,7 +39,10 @@ pub fn create(view: View<'_>, new: &NewTopic, id: TopicId) -> Decision {
         }
     };
     let partitions = partitions(view, assignments)?;
-    let (name, configs) = (new.name.clone(), new.configs.clone());
+    let (name, mut configs) = (new.name.clone(), new.configs.clone());
+    if view.bugs().has(Bug::MinIsrLost) {
+        configs.remove(MIN_ISR);
+    }
     Ok(vec![MetadataRecord::CreateTopic { name, id, partitions, configs }])
 }
 

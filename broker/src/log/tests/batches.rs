@@ -15,6 +15,8 @@ pub struct Spec {
     pub timestamps: Vec<i64>,
     /// What every record holds.
     pub value: Vec<u8>,
+    /// Keys and values instead, one for each record; a tombstone has no value.
+    pub pairs: Vec<(&'static str, Option<String>)>,
 }
 
 impl Spec {
@@ -29,6 +31,7 @@ impl Spec {
             base_sequence: -1,
             timestamps: vec![super::NOW_MS; count],
             value: b"value".to_vec(),
+            pairs: Vec::new(),
         }
     }
 
@@ -55,6 +58,12 @@ impl Spec {
     /// The same with `bytes` in every record.
     pub fn sized(self, bytes: usize) -> Spec {
         Spec { value: vec![7; bytes], ..self }
+    }
+
+    /// Records with these keys and values.
+    pub fn keyed(pairs: &[(&'static str, Option<&str>)]) -> Spec {
+        let pairs: Vec<_> = pairs.iter().map(|(key, value)| (*key, value.map(str::to_owned))).collect();
+        Spec { pairs: pairs.clone(), ..Spec::plain(pairs.len()) }
     }
 
     pub fn bytes(&self) -> Vec<u8> {
@@ -88,13 +97,25 @@ impl Spec {
         let mut body = vec![0];
         zig_zag(&mut body, timestamp_delta);
         zig_zag(&mut body, offset_delta);
-        zig_zag(&mut body, -1);
-        zig_zag(&mut body, self.value.len() as i64);
-        body.extend_from_slice(&self.value);
+        match self.pairs.get(offset_delta as usize) {
+            None => {
+                field(&mut body, None);
+                field(&mut body, Some(&self.value));
+            }
+            Some((key, value)) => {
+                field(&mut body, Some(key.as_bytes()));
+                field(&mut body, value.as_ref().map(String::as_bytes));
+            }
+        }
         zig_zag(&mut body, 0);
         zig_zag(out, body.len() as i64);
         out.extend_from_slice(&body);
     }
+}
+
+fn field(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    zig_zag(out, bytes.map_or(-1, |bytes| bytes.len() as i64));
+    out.extend_from_slice(bytes.unwrap_or_default());
 }
 
 fn zig_zag(out: &mut Vec<u8>, number: i64) {

@@ -4,6 +4,7 @@ mod append;
 mod batch;
 mod batches;
 mod checkpoint;
+mod compaction;
 mod epochs;
 mod keeping;
 mod lifecycle;
