@@ -57,6 +57,8 @@ pub enum Command {
     Fetch(FetchArgs),
     /// What there is: faults, claims, bugs, workloads, brokers, scenarios
     List(ListArgs),
+    /// The published schema of a file that others may write
+    Schema(SchemaArgs),
     /// Measure the harness and the embedded broker; prints the figures of the README
     Bench(BenchArgs),
     /// A broker or controller process of a run (started by `run`)
@@ -220,7 +222,7 @@ pub struct CheckArgs {
 /// `export`.
 #[derive(Args, Debug)]
 pub struct ExportArgs {
-    /// A run folder, e.g. runs/latest
+    /// A run folder, e.g. runs/latest, or a history.arrow
     pub run: PathBuf,
     /// The format
     #[arg(long)]
@@ -301,14 +303,30 @@ pub enum Listed {
     Faults,
     /// Workloads a run can use
     Workloads,
-    /// Properties a run is judged by
+    /// Properties a run is judged by, each with the anomalies that break it
     Claims,
+    /// Anomalies, each with its smallest history and a near-miss
+    Anomalies,
     /// Bugs that can be planted in the embedded broker
     Bugs,
     /// Systems under test
     Brokers,
     /// Scenarios of the catalogue
     Scenarios,
+}
+
+/// `schema`.
+#[derive(Args, Debug)]
+pub struct SchemaArgs {
+    /// Of what
+    pub of: Schemed,
+}
+
+/// Files whose schema is published.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Schemed {
+    /// A line of a history in JSON Lines, as `check` reads and `export` writes it
+    History,
 }
 
 /// `bench`.
@@ -319,6 +337,9 @@ pub struct BenchArgs {
     /// How many times, or how much
     #[arg(long, value_name = "N")]
     pub times: Option<u32>,
+    /// For the checker: a checkout of Porcupine, whose test histories are judged, too
+    #[arg(long, value_name = "DIR")]
+    pub histories: Option<PathBuf>,
 }
 
 /// What can be measured.

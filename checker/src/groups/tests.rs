@@ -9,6 +9,8 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::collections::BTreeMap;
 
+mod brute;
+
 fn found(text: &str) -> Vec<&'static str> {
     judge(&read(text).unwrap().history).findings.iter().map(|f| f.kind.name()).collect()
 }

@@ -4,6 +4,7 @@
 //! put in. **Invariant:** a seed and a shape give the same history on every machine.
 
 pub mod injury;
+pub mod repeated;
 pub mod rng;
 
 use history::{

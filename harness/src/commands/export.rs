@@ -9,11 +9,18 @@ use results::file::{replace, unwritten};
 use results::foreign::{export, jsonl};
 use results::{Exit, FileError, RunFolder};
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+fn history_of(path: &Path) -> Result<History, FileError> {
+    if path.is_file() {
+        return Ok(results::arrow::read_history(path)?.history);
+    }
+    Ok(Files::read(&RunFolder::open(path)?)?.recording.history)
+}
 
 /// Writes the history of a run to a file, or to stdout.
 pub fn export(args: &ExportArgs) -> Result<Exit, Failure> {
-    let folder = RunFolder::open(&args.run).map_err(Failure::unreadable)?;
-    let history = Files::read(&folder).map_err(Failure::unreadable)?.recording.history;
+    let history = history_of(&args.run).map_err(Failure::unreadable)?;
     let left_out = match &args.output {
         None => match write(&history, args.format, &mut BufWriter::new(io::stdout().lock())) {
             // Whoever reads it has seen enough.

@@ -8,6 +8,7 @@ mod export;
 mod fetch;
 mod list;
 mod run;
+mod schema;
 
 use crate::cli::{Cli, Command, WELCOME};
 use crate::{guard, terminal};
@@ -67,6 +68,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Cluster(args)) => cluster::cluster(&args)?,
         Some(Command::Fetch(args)) => fetch::fetch(&args)?,
         Some(Command::List(args)) => list::list(&args)?,
+        Some(Command::Schema(args)) => schema::schema(&args)?,
         Some(Command::Bench(args)) => bench::bench(&args)?,
         Some(Command::Broker(args)) => return Ok(code(broker::main_from_properties(&args.config))),
         Some(Command::Client(args)) => return Ok(code(workloads::client::main(&args.spec))),

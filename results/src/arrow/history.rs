@@ -13,7 +13,7 @@
 mod tests;
 
 use super::table::{Batch, Ranges, Table};
-use super::{BATCH_ROWS_MAX, write};
+use super::{BATCH_ROWS_MAX, write, write_with};
 use crate::file::{FileError, Place, Problem};
 use crate::merge::Recording;
 use arrow_array::{
@@ -21,6 +21,7 @@ use arrow_array::{
 };
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
+use checker::Source;
 use history::{History, Kind, LogId, Names, Nanos, Offset, Op, Outcome, ProcessId, Record, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -46,14 +47,14 @@ struct Metadata {
 }
 
 impl Metadata {
-    fn of(history: &History) -> Metadata {
+    fn of(names: &Names, kinds: Vec<Kind>) -> Metadata {
         let outcomes = [Outcome::Ok, Outcome::Fail, Outcome::Unknown];
         Metadata {
             format: FORMAT,
             kinds: Kind::ALL.into_iter().map(|kind| (kind as u8, kind)).collect(),
             outcomes: outcomes.into_iter().map(|outcome| (outcome as u8, outcome)).collect(),
-            names: history.names.clone(),
-            present: Some(checker::source::kinds_met(history)),
+            names: names.clone(),
+            present: Some(kinds),
         }
     }
 }
@@ -88,16 +89,53 @@ pub fn shape() -> Fields {
 
 /// Replaces `path` by this recording.
 pub fn write_history(path: &Path, recording: &Recording) -> Result<(), FileError> {
-    let metadata = serde_json::to_string(&Metadata::of(&recording.history));
-    let metadata = metadata.map_err(|e| FileError::new(path, Place::Whole, Problem::Unwritable(e.into())))?;
-    let schema = Arc::new(Schema::new_with_metadata(shape(), [(KEY.to_owned(), metadata)].into()));
+    let history = &recording.history;
+    let schema = schema(&history.names, checker::source::kinds_met(history), path)?;
     let mut next = 0;
     let batches = std::iter::from_fn(|| {
         let rows = next_rows(recording, next);
         next = rows.end;
-        (!rows.is_empty()).then(|| batch(recording, rows, &schema))
+        (!rows.is_empty()).then(|| batch(recording, rows, 0, &schema))
     });
     write(path, &schema, batches)
+}
+
+/// Replaces `path` by the operations of `source`, in the order of a walk, each intended when it was invoked.
+pub fn write_source(path: &Path, source: &dyn Source) -> Result<(), FileError> {
+    let schema = schema(source.names(), checker::source::kinds_met(source), path)?;
+    write_with(path, &schema, |push| {
+        let (mut first, mut failed) = (0, None);
+        source.walk(&mut |visited| {
+            let (recording, rows) = (copy(&visited), visited.ops.len());
+            let batches = std::iter::successors(Some(next_rows(&recording, 0)), |r| Some(next_rows(&recording, r.end)));
+            let mut whole = batches.take_while(|rows| !rows.is_empty());
+            let wrote = whole.try_for_each(|rows| batch(&recording, rows, first, &schema).and_then(&mut *push));
+            failed = failed.take().or(wrote.err());
+            first += rows;
+        });
+        failed.map_or(Ok(()), Err)
+    })
+}
+
+/// A batch as a recording of its own.
+fn copy(batch: &checker::Batch<'_>) -> Recording {
+    let mut history = History::default();
+    history.ops.reserve(batch.ops.len());
+    history.records.reserve(batch.records.len());
+    for op in batch.ops {
+        match op.kind().reads_records() {
+            true => history.push_read(*op, batch.records_of(op)),
+            false => history.ops.push(*op),
+        }
+    }
+    let intended = batch.ops.iter().map(|op| op.invoked).collect();
+    Recording { history, intended, errors: Vec::new() }
+}
+
+fn schema(names: &Names, kinds: Vec<Kind>, path: &Path) -> Result<Arc<Schema>, FileError> {
+    let metadata = serde_json::to_string(&Metadata::of(names, kinds));
+    let metadata = metadata.map_err(|e| FileError::new(path, Place::Whole, Problem::Unwritable(e.into())))?;
+    Ok(Arc::new(Schema::new_with_metadata(shape(), [(KEY.to_owned(), metadata)].into())))
 }
 
 fn next_rows(recording: &Recording, start: usize) -> Range<usize> {
@@ -111,7 +149,13 @@ fn next_rows(recording: &Recording, start: usize) -> Range<usize> {
     start..start + ops.iter().take(BATCH_ROWS_MAX).take_while(before).count()
 }
 
-fn batch(recording: &Recording, rows: Range<usize>, schema: &Arc<Schema>) -> Result<RecordBatch, ArrowError> {
+/// Rows of a recording that stands behind `first` other rows.
+fn batch(
+    recording: &Recording,
+    rows: Range<usize>,
+    first: usize,
+    schema: &Arc<Schema>,
+) -> Result<RecordBatch, ArrowError> {
     let ops = &recording.history.ops[rows.clone()];
     let u64s = |of: fn(&Op) -> u64| Arc::new(UInt64Array::from_iter_values(ops.iter().map(of))) as ArrayRef;
     let u32s = |of: fn(&Op) -> u32| Arc::new(UInt32Array::from_iter_values(ops.iter().map(of))) as ArrayRef;
@@ -120,7 +164,7 @@ fn batch(recording: &Recording, rows: Range<usize>, schema: &Arc<Schema>) -> Res
     let intended = recording.intended[rows.clone()].iter().map(|at| at.0);
     let errors = rows.clone().map(|row| recording.error(row));
     let columns = vec![
-        Arc::new(UInt64Array::from_iter_values(rows.map(|row| row as u64))) as ArrayRef,
+        Arc::new(UInt64Array::from_iter_values(rows.map(|row| (first + row) as u64))) as ArrayRef,
         u32s(|op| op.process().0),
         u8s(|op| op.kind() as u8),
         u32s(|op| op.log.0),

@@ -29,12 +29,27 @@ fn write(
     schema: &Schema,
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
 ) -> Result<(), FileError> {
+    write_with(path, schema, |push| {
+        for batch in batches {
+            batch.and_then(&mut *push)?;
+        }
+        Ok(())
+    })
+}
+
+/// What takes the next batch.
+type Push<'a> = &'a mut dyn FnMut(RecordBatch) -> Result<(), ArrowError>;
+
+/// Replaces `path` by a table of whatever batches `fill` hands over.
+fn write_with(
+    path: &Path,
+    schema: &Schema,
+    fill: impl FnOnce(Push<'_>) -> Result<(), ArrowError>,
+) -> Result<(), FileError> {
     let failed = |e: ArrowError| unwritten(path)(io::Error::other(e));
     file::replace(path, |file| {
         let mut writer = FileWriter::try_new(BufWriter::new(file), schema).map_err(failed)?;
-        for batch in batches {
-            batch.and_then(|batch| writer.write(&batch)).map_err(failed)?;
-        }
+        fill(&mut |batch| writer.write(&batch)).map_err(failed)?;
         let mut out = writer.into_inner().map_err(failed)?;
         out.flush().map_err(unwritten(path))
     })

@@ -11,6 +11,6 @@ use results::Exit;
 pub fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
     match args.what {
         Bench::Cluster => cluster::bench(args.times.unwrap_or(5).clamp(1, 1000)),
-        Bench::Checker => checker::bench(args.times.unwrap_or(10_000_000).clamp(1_000, 200_000_000) as usize),
+        Bench::Checker => checker::bench(args),
     }
 }

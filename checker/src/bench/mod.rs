@@ -3,6 +3,9 @@
 //! Each piece is a function over a prepared history; the caller times it. **Invariant:** every piece checks its own
 //! answer, so that a figure is never that of a checker that did nothing.
 
+pub mod registers;
+pub mod transactions;
+
 use crate::contract::{Contract, Promises};
 use crate::judge::{Verdict, judge_on};
 use crate::log::bounds::Bounds;
