@@ -11,12 +11,14 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::config::Config;
+use crate::coordinator::transaction::{Pendings, Transactions};
 use crate::evidence::Events;
 use crate::groups::desk::Desk;
 use crate::halt::Halt;
 use crate::ids::{LeaderEpoch, NodeId};
 use crate::metadata::{ClusterImage, ControllerClient, TopicId};
 use crate::partition::{Context, Partition, PartitionError, Proposal};
+use crate::peers::Peers;
 use crate::producer_ids::ProducerIds;
 use crate::replicas::Replicas;
 use crate::replication::isr::IsrChanges;
@@ -41,6 +43,12 @@ pub struct Broker {
     pub producer_ids: ProducerIds,
     /// Consumer groups coordinated here.
     pub groups: Arc<Desk>,
+    /// Transactions coordinated here.
+    pub transactions: Transactions,
+    /// Produce requests that wait for a transaction's coordinator.
+    pub pendings: Pendings,
+    /// Connections to other brokers.
+    pub peers: Peers,
     /// Told of a failure that ends the node.
     pub halt: Halt,
     /// The newest image that the replicas follow.

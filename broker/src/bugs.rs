@@ -101,6 +101,28 @@ bugs! {
         "The start of a log is not kept in the checkpoint, so that deleted records come back after a restart.";
     CompactionDropsLast, "compaction-drops-last-value", breaks "no-acked-loss", serves "O03",
         "Compaction takes out the last record of a key and keeps those before it.";
+    DedupLostOnRestart, "dedup-table-lost-on-restart", breaks "no-duplicate", serves "P08",
+        "A broker that starts again knows nothing of producers, and appends again what they repeat.";
+    DedupWindowSmall, "dedup-window-too-small", breaks "no-duplicate", serves "T08",
+        "Only the last batch of a producer is remembered; an older one that is repeated is appended again.";
+    WrongOffsetAcked, "wrong-offset-acked", breaks "true-ack", serves "T08",
+        "A producer is told an offset one above the one its first record got.";
+    DroppedOnRoll, "acked-but-dropped-on-roll", breaks "no-acked-loss", serves "D03",
+        "The batch for which a new segment is begun is acknowledged and never written.";
+    ProducerExpiredEarly, "producer-id-expired-early", breaks "no-duplicate", serves "T06",
+        "A producer that was silent for a second is forgotten, whatever producer.id.expiration.ms says.";
+    MarkerAppliedToNext, "marker-applied-to-next-transaction", breaks "atomic-txn", serves "T05",
+        "A transaction's marker arrives once more when the producer's next transaction is open, and ends that one.";
+    LastStableOffByOne, "lso-off-by-one", breaks "no-aborted-read", serves "T04",
+        "The last stable offset is where the second open transaction begins, not the first.";
+    AbortedIndexMissesBatch, "aborted-index-misses-a-batch", breaks "no-aborted-read", serves "T01",
+        "The index of aborted transactions begins behind the first batch of each.";
+    ProducerFencingSkipped, "producer-fencing-skipped", breaks "atomic-txn", serves "T03",
+        "A producer whose epoch a newer one has replaced may go on, at the coordinator and at every partition.";
+    OffsetsOutsideTransaction, "offsets-committed-outside-transaction", breaks "group-at-least-once", serves "T02",
+        "Offsets sent to a transaction count at once, whether it is committed or aborted.";
+    MarkerLostOnMove, "marker-lost-on-coordinator-move", breaks "all-read-after-heal", serves "T04",
+        "A new transaction coordinator takes what its predecessor decided for done and writes no marker.";
 }
 
 /// The planted bugs active in a node; empty unless asked for.

@@ -25,6 +25,7 @@ pub mod log;
 pub mod metadata;
 pub mod node;
 pub mod partition;
+pub mod peers;
 pub mod producer_ids;
 pub mod replicas;
 pub mod replication;

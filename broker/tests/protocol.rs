@@ -91,6 +91,14 @@ fn ask(wire: &mut Wire, key: ApiKey, version: i16) -> bool {
         ApiKey::ListGroups => small!(ListGroupsRequest::default()),
         ApiKey::DeleteGroups => small!(DeleteGroupsRequest::default().with_groups_names(vec![text.into()])),
         ApiKey::OffsetDelete => small!(OffsetDeleteRequest::default().with_group_id(text.into())),
+        ApiKey::AddPartitionsToTxn => small!(AddPartitionsToTxnRequest::default()),
+        ApiKey::AddOffsetsToTxn => small!(AddOffsetsToTxnRequest::default()),
+        ApiKey::TxnOffsetCommit => small!(TxnOffsetCommitRequest::default().with_group_id(text.into())),
+        ApiKey::EndTxn => small!(EndTxnRequest::default()),
+        ApiKey::WriteTxnMarkers => small!(WriteTxnMarkersRequest::default()),
+        ApiKey::DescribeProducers => small!(DescribeProducersRequest::default()),
+        ApiKey::DescribeTransactions => small!(DescribeTransactionsRequest::default()),
+        ApiKey::ListTransactions => small!(ListTransactionsRequest::default()),
         other => panic!("no request for {other:?}"),
     }
 }

@@ -120,6 +120,7 @@ impl<'a> Layers<'a> {
             timestamp_before_ms_max: number("message.timestamp.before.max.ms"),
             timestamp_after_ms_max: number("message.timestamp.after.max.ms"),
             offset_gaps: if cleanup.compact { OffsetGaps::Allowed } else { OffsetGaps::Refused },
+            producer_id_expiration_ms: self.node.number("producer.id.expiration.ms"),
             cleanup,
             compaction: self.compaction(),
             compression: codec(text("compression.type")),

@@ -17,6 +17,7 @@ pub mod codec;
 pub mod machine;
 pub mod shard;
 pub mod topic;
+pub mod transaction;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@
 //!
 //! To add an API: a file beside this one with its `SHAPE` and `handle`, and a row in `TABLE`.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod alter_reassignments;
 mod api_versions;
@@ -19,7 +21,10 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
+mod describe_transactions;
 mod elect_leaders;
+mod end_txn;
 mod fetch;
 mod find_coordinator;
 mod groups;
@@ -32,14 +37,18 @@ mod leave_group;
 mod list_groups;
 mod list_offsets;
 mod list_reassignments;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod produce;
 mod produce_old;
+mod produce_verified;
 mod sync_group;
+mod txn_offset_commit;
 mod wire;
+mod write_txn_markers;
 
 use std::sync::Arc;
 
@@ -66,7 +75,7 @@ const fn api(key: ApiKey, (min, max): (i16, i16), shape: &'static Shape, handler
 
 /// What is offered is what Kafka 4.1 offers at the low end (KIP-896). Produce 0 to 2 are offered and refused, because
 /// librdkafka before 2.11.1 takes their absence for a lack of features (KAFKA-18659). Fetch 13 to 17, with topic ids and
-/// broker epochs, are answered to followers and not offered to clients.
+/// broker epochs, and AddPartitionsToTxn 4, which only asks, are answered to brokers and not offered to clients.
 const TABLE: &[Api] = &[
     api(ApiKey::Produce, (0, 11), &produce::SHAPE, produce::handle),
     Api { answered: (4, 17), ..api(ApiKey::Fetch, (4, 12), &fetch::SHAPE, fetch::handle) },
@@ -86,6 +95,17 @@ const TABLE: &[Api] = &[
     api(ApiKey::DeleteTopics, (1, 6), &delete_topics::SHAPE, delete_topics::handle),
     api(ApiKey::DeleteRecords, (0, 2), &delete_records::SHAPE, delete_records::handle),
     api(ApiKey::InitProducerId, (0, 4), &init_producer_id::SHAPE, init_producer_id::handle),
+    Api {
+        answered: (0, 4),
+        ..api(ApiKey::AddPartitionsToTxn, (0, 3), &add_partitions_to_txn::SHAPE, add_partitions_to_txn::handle)
+    },
+    api(ApiKey::AddOffsetsToTxn, (0, 3), &add_offsets_to_txn::SHAPE, add_offsets_to_txn::handle),
+    api(ApiKey::TxnOffsetCommit, (0, 3), &txn_offset_commit::SHAPE, txn_offset_commit::handle),
+    api(ApiKey::EndTxn, (0, 3), &end_txn::SHAPE, end_txn::handle),
+    api(ApiKey::WriteTxnMarkers, (1, 1), &write_txn_markers::SHAPE, write_txn_markers::handle),
+    api(ApiKey::DescribeProducers, (0, 0), &describe_producers::SHAPE, describe_producers::handle),
+    api(ApiKey::DescribeTransactions, (0, 0), &describe_transactions::SHAPE, describe_transactions::handle),
+    api(ApiKey::ListTransactions, (0, 0), &list_transactions::SHAPE, list_transactions::handle),
     api(ApiKey::OffsetForLeaderEpoch, (2, 4), &leader_epoch::SHAPE, leader_epoch::handle),
     api(ApiKey::DescribeConfigs, (1, 4), &describe_configs::SHAPE, describe_configs::handle),
     api(ApiKey::AlterConfigs, (0, 2), &alter_configs::SHAPE, alter_configs::handle),
@@ -149,7 +169,11 @@ mod tests {
             OffsetCommit OffsetCommitRequest, OffsetFetch OffsetFetchRequest, JoinGroup JoinGroupRequest,
             Heartbeat HeartbeatRequest, LeaveGroup LeaveGroupRequest, SyncGroup SyncGroupRequest,
             DescribeGroups DescribeGroupsRequest, ListGroups ListGroupsRequest, DeleteGroups DeleteGroupsRequest,
-            OffsetDelete OffsetDeleteRequest
+            OffsetDelete OffsetDeleteRequest,
+            AddPartitionsToTxn AddPartitionsToTxnRequest, AddOffsetsToTxn AddOffsetsToTxnRequest, EndTxn EndTxnRequest,
+            TxnOffsetCommit TxnOffsetCommitRequest, WriteTxnMarkers WriteTxnMarkersRequest,
+            DescribeProducers DescribeProducersRequest,
+            DescribeTransactions DescribeTransactionsRequest, ListTransactions ListTransactionsRequest
         }
     }
 

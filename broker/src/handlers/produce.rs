@@ -16,13 +16,14 @@ use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::{produce_old, wire};
+use super::produce_verified::Unverified;
+use super::{produce_old, produce_verified, wire};
 use crate::broker::Broker;
 use crate::bugs::Bug;
 use crate::coordinator::topic::INTERNAL;
 use crate::log::Origin;
 use crate::partition::watchers::Interest;
-use crate::partition::{Accepted, Commit, Partition};
+use crate::partition::{Accepted, Commit, Partition, PartitionError};
 use crate::server::call::{Call, CallError, Reply};
 use crate::server::shape::Layout::{Blob, Structs, Text};
 use crate::server::shape::{Field, INT, SHORT, Shape, always};
@@ -32,22 +33,32 @@ pub const OLDEST_DECODED: i16 = 3;
 
 /// What a producer asks to be told.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Acks {
+pub enum Acks {
+    /// Nothing.
     None,
+    /// That the leader has it.
     Leader,
+    /// That every in-sync replica has it.
     All,
 }
 
 /// One partition of a request.
-struct Part {
+pub struct Part {
     topic: usize,
     index: i32,
-    outcome: Outcome,
+    /// What became of it so far.
+    pub outcome: Outcome,
 }
 
-enum Outcome {
+/// What became of one partition's batches.
+pub enum Outcome {
+    /// Nothing was appended, or nobody can say.
     Refused(ResponseError, String),
+    /// Not appended before their transaction's coordinator was asked.
+    Unverified(Box<Unverified>),
+    /// Appended, and not yet as safe as asked for.
     Waiting(Arc<Partition>, Accepted),
+    /// As safe as asked for.
     Done(Accepted),
 }
 
@@ -76,9 +87,11 @@ pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     let parts = append_all(broker, request.topic_data, acks);
     match acks {
         Ok(Acks::None) => silence(&parts),
-        Ok(acks) if parts.iter().any(|part| matches!(part.outcome, Outcome::Waiting(..))) => {
-            let broker = broker.clone();
+        Ok(acks) if parts.iter().any(Part::is_open) => {
+            let (broker, id) = (broker.clone(), request.transactional_id);
             call.later::<ProduceRequest, _>(async move {
+                let mut parts = parts;
+                produce_verified::settle(&broker, &mut parts, id.as_ref().map(|id| id.as_str()), acks).await;
                 let parts = wait(&broker, parts, acks, deadline).await;
                 response(&broker, names, parts)
             })
@@ -90,6 +103,7 @@ pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
 fn silence(parts: &[Part]) -> Reply {
     let refused = parts.iter().find_map(|part| match &part.outcome {
         Outcome::Refused(_, why) => Some(why.clone()),
+        Outcome::Unverified(_) => Some("a batch of a transaction with acks=0".to_owned()),
         Outcome::Waiting(..) | Outcome::Done(_) => None,
     });
     refused.map_or(Reply::Silence, |why| Reply::Close(CallError::Malformed(why)))
@@ -122,17 +136,31 @@ fn append(broker: &Arc<Broker>, topic: &str, data: PartitionProduceData, acks: A
         Ok(unshared) => unshared,
         Err(shared) => shared[..].into(),
     };
-    match partition.append(&mut batches, acks == Acks::All, Origin::Client) {
+    if let Some(producer) = produce_verified::in_question(broker, &batches) {
+        return produce_verified::append(broker, partition, producer, batches, acks);
+    }
+    let appended = partition.append(&mut batches, acks == Acks::All, Origin::Client);
+    taken(broker, &partition, appended, acks)
+}
+
+/// What an append came to.
+pub fn taken(
+    broker: &Arc<Broker>,
+    partition: &Arc<Partition>,
+    appended: Result<Accepted, PartitionError>,
+    acks: Acks,
+) -> Outcome {
+    match appended {
         Err(error) => Outcome::Refused(broker.refusal(&error), error.to_string()),
         Ok(accepted) => {
             if accepted.sync_due {
-                broker.sync(&partition);
+                broker.sync(partition);
             }
             let now = acks == Acks::All && broker.config.bugs.has(Bug::AckBeforeReplicate);
-            if now || matches!(held(&partition, &accepted, acks), Commit::Done) {
+            if now || matches!(held(partition, &accepted, acks), Commit::Done) {
                 Outcome::Done(accepted)
             } else {
-                Outcome::Waiting(partition, accepted)
+                Outcome::Waiting(partition.clone(), accepted)
             }
         }
     }
@@ -170,6 +198,11 @@ fn watch(part: &Part, acks: Acks, changed: &Arc<Notify>) -> Option<crate::partit
 }
 
 impl Part {
+    /// Whether it is not known yet what becomes of it.
+    fn is_open(&self) -> bool {
+        matches!(self.outcome, Outcome::Unverified(_) | Outcome::Waiting(..))
+    }
+
     fn look(&mut self, broker: &Broker, acks: Acks) {
         let Outcome::Waiting(partition, accepted) = &self.outcome else { return };
         match held(partition, accepted, acks) {
@@ -195,12 +228,13 @@ fn answer(broker: &Broker, topic: &str, part: &Part, endpoints: &mut Vec<NodeEnd
     let answer = PartitionProduceResponse::default().with_index(part.index);
     let (error, why) = match &part.outcome {
         Outcome::Done(accepted) => {
+            let wrong = i64::from(broker.config.bugs.has(Bug::WrongOffsetAcked));
             return answer
-                .with_base_offset(accepted.base_offset.0)
+                .with_base_offset(accepted.base_offset.plus(wrong).0)
                 .with_log_append_time_ms(accepted.append_time_ms.unwrap_or(-1))
                 .with_log_start_offset(accepted.log_start.0);
         }
-        Outcome::Waiting(..) => (ResponseError::RequestTimedOut, "not replicated in time"),
+        Outcome::Unverified(_) | Outcome::Waiting(..) => (ResponseError::RequestTimedOut, "not replicated in time"),
         Outcome::Refused(error, why) => (*error, why.as_str()),
     };
     let answer = answer.with_error_code(error.code()).with_base_offset(-1).with_log_append_time_ms(-1);

@@ -1,5 +1,6 @@
 //! Small translations between the codec's types and ours, needed by more than one API.
 
+use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{BrokerId, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
@@ -47,4 +48,12 @@ pub fn controller_error<T>(answer: &Result<T, ControllerError>) -> (i16, Option<
 /// Milliseconds off the wire; a negative number is none at all.
 pub fn millis(ms: i32) -> std::time::Duration {
     std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+/// PRODUCER_FENCED for clients that know it; the others are told of their epoch.
+pub fn fenced(error: ResponseError, known: bool) -> ResponseError {
+    match error {
+        ResponseError::ProducerFenced if !known => ResponseError::InvalidProducerEpoch,
+        other => other,
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::batch::{self, Batch, BatchError, Batches, Header};
 use super::marker::Marker;
+use super::producers::Judge;
 use super::{LeaderEpoch, Log, LogError, Offset, OffsetGaps, ProducerId, TimestampType, records};
+use crate::bugs::Bug;
 use thiserror::Error;
 
 /// Who asks a leader to append, and so how much of it must be checked.
@@ -144,8 +146,14 @@ impl Log {
                 batch::set_append_time(bytes, now_ms);
             }
         })?;
-        if let Some(known) = self.check_producers(batches, &headers, origin)? {
+        let judge = Judge { origin, now_ms, bugs: self.config.bugs };
+        if let Some(known) = self.check_producers(batches, &headers, &judge)? {
             return Ok(known);
+        }
+        if self.config.bugs.has(Bug::DroppedOnRoll) && origin == Origin::Client && self.roll_due(&headers[0]) {
+            self.roll(base_offset)?;
+            let last_offset = headers[headers.len() - 1].last_offset();
+            return Ok(Appended::New { base_offset, last_offset, append_time_ms });
         }
         self.write(batches, &headers)?;
         let last_offset = self.end_offset().plus(-1);
@@ -214,7 +222,7 @@ impl Log {
         &self,
         batches: &[u8],
         headers: &[Header],
-        origin: Origin,
+        judge: &Judge,
     ) -> Result<Option<Appended>, AppendError> {
         if headers.iter().all(|header| header.producer_id().is_none()) {
             return Ok(None);
@@ -224,14 +232,14 @@ impl Log {
             let batch = batch?;
             let Some(id) = batch.header.producer_id() else { continue };
             let marker = batch.header.is_control().then(|| Marker::parse(&batch)).flatten();
-            if let Some(old) = trial.check(id, &batch.header, marker.as_ref(), origin)? {
+            if let Some(old) = trial.check(id, &batch.header, marker.as_ref(), judge)? {
                 return Ok(Some(Appended::Duplicate {
                     base_offset: old.base_offset(),
                     last_offset: old.last_offset,
                     timestamp_ms: old.timestamp_ms,
                 }));
             }
-            trial.learn(id, &batch.header, marker.as_ref(), self.config.dedup_batches);
+            trial.learn(id, &batch.header, marker.as_ref(), self.config.remembered());
         }
         Ok(None)
     }

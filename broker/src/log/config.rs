@@ -1,7 +1,7 @@
 //! The settings of a topic that its storage obeys, with Kafka's defaults.
 
 use super::batch::Codec;
-use crate::bugs::Bugs;
+use crate::bugs::{Bug, Bugs};
 
 /// Which clock a batch's timestamps come from (`message.timestamp.type`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,5 +117,12 @@ impl Default for LogConfig {
             compression: None,
             bugs: Bugs::NONE,
         }
+    }
+}
+
+impl LogConfig {
+    /// How many batches per producer are remembered.
+    pub(super) fn remembered(&self) -> usize {
+        if self.bugs.has(Bug::DedupWindowSmall) { 1 } else { self.dedup_batches }
     }
 }

@@ -9,6 +9,7 @@ use super::producers::{Producer, ProducerId, Producers};
 use super::reader::WalkError;
 use super::segments::Segments;
 use super::{AbortedTransaction, LeaderEpoch, LogConfig, Offset};
+use crate::bugs::Bug;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -226,7 +227,12 @@ impl Log {
     /// last stable offset is the smaller of it and the high watermark.
     #[must_use]
     pub fn first_unstable_offset(&self) -> Option<Offset> {
-        self.producers.first_unstable().map(|first| first.max(self.start))
+        let first = if self.config.bugs.has(Bug::LastStableOffByOne) {
+            self.producers.second_unstable()
+        } else {
+            self.producers.first_unstable()
+        };
+        first.map(|first| first.max(self.start))
     }
 
     /// The aborted transactions a read-committed reader of `from..up_to` must filter out, by their markers.

@@ -10,6 +10,7 @@ use super::batch::{Header, sub_sequence};
 use super::marker::Marker;
 use super::transactions::{AbortedTransaction, Step, Transactions};
 use super::{AppendError, Offset, Origin};
+use crate::bugs::{Bug, Bugs};
 use std::collections::HashMap;
 use std::fmt;
 
@@ -17,7 +18,7 @@ use std::fmt;
 pub const REMEMBERED_BATCHES_MAX: usize = 5;
 
 /// The identity of an idempotent or transactional producer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProducerId(pub i64);
 
 impl fmt::Display for ProducerId {
@@ -114,7 +115,7 @@ impl Producer {
     }
 
     fn begin_epoch(&mut self, epoch: i16) {
-        if self.epoch != epoch {
+        if self.epoch < epoch {
             self.epoch = epoch;
             self.recent = Recent::default();
         }
@@ -122,7 +123,9 @@ impl Producer {
 
     /// The batch is its newest; a transaction may begin with it.
     fn extend(&mut self, batch: &Header, remembered_max: usize) -> Option<Step> {
-        self.recent.push(Remembered::of(batch), remembered_max);
+        if batch.producer_epoch == self.epoch {
+            self.recent.push(Remembered::of(batch), remembered_max);
+        }
         let first = batch.base_offset;
         let begins = batch.is_transactional() && self.transaction.is_none();
         begins.then(|| {
@@ -178,6 +181,39 @@ pub(super) fn verdict(known: Option<&Producer>, batch: &Header) -> Verdict {
     if follows { Verdict::Accept } else { Verdict::OutOfOrder { last } }
 }
 
+/// What a leader goes by when it judges a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judge {
+    /// Who sent it.
+    pub origin: Origin,
+    /// The clock, milliseconds since 1970.
+    pub now_ms: i64,
+    /// Planted bugs.
+    pub bugs: Bugs,
+}
+
+/// After so long the planted bug forgets a producer.
+const FORGOTTEN_MS: i64 = 1000;
+
+impl Judge {
+    fn verdict(&self, known: Option<&Producer>, batch: &Header) -> Verdict {
+        let old = |last| sub_sequence(last, batch.base_sequence) < i32::MAX / 2;
+        match verdict(known, batch) {
+            _ if self.origin == Origin::Coordinator => Verdict::Accept,
+            Verdict::Fenced { .. } if self.bugs.has(Bug::ProducerFencingSkipped) => Verdict::Accept,
+            Verdict::OutOfOrder { last } if self.bugs.has(Bug::DedupWindowSmall) && last >= 0 && old(last) => {
+                Verdict::Accept
+            }
+            other => other,
+        }
+    }
+
+    fn knows(&self, producer: &Producer) -> bool {
+        let forgets = self.bugs.has(Bug::ProducerExpiredEarly) && producer.transaction.is_none();
+        !forgets || self.now_ms.saturating_sub(producer.timestamp_ms) < FORGOTTEN_MS
+    }
+}
+
 /// All producers of one log.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Producers {
@@ -216,17 +252,21 @@ impl Producers {
         id: ProducerId,
         batch: &Header,
         marker: Option<&Marker>,
-        origin: Origin,
+        judge: &Judge,
     ) -> Result<Option<Remembered>, AppendError> {
-        let known = self.known.get(&id);
-        match if origin == Origin::Client { verdict(known, batch) } else { Verdict::Accept } {
+        let known = self.known.get(&id).filter(|known| judge.knows(known));
+        match judge.verdict(known, batch) {
             Verdict::Duplicate(old) => return Ok(Some(old)),
             Verdict::OutOfOrder { last } => {
                 return Err(AppendError::OutOfOrder { producer: id, last, found: batch.base_sequence });
             }
             Verdict::Accept | Verdict::Fenced { .. } => {}
         }
-        known.map_or(Ok(()), |known| check_known(known, id, batch, marker)).map(|()| None)
+        let checked = known.map_or(Ok(()), |known| check_known(known, id, batch, marker));
+        match checked {
+            Err(AppendError::ProducerFenced { .. }) if judge.bugs.has(Bug::ProducerFencingSkipped) => Ok(None),
+            checked => checked.map(|()| None),
+        }
     }
 
     /// Takes note of a batch that is in the log. An aborted transaction is to be kept in the index.
@@ -255,7 +295,20 @@ impl Producers {
     }
 
     pub fn first_unstable(&self) -> Option<Offset> {
-        self.transactions.first_unstable()
+        self.transactions.unstable().next()
+    }
+
+    /// First offset of the second transaction that holds the last stable offset back: only for the planted bug.
+    pub fn second_unstable(&self) -> Option<Offset> {
+        self.transactions.unstable().nth(1)
+    }
+
+    /// Offset after the first batch of a producer's open transaction: only for the planted bug.
+    pub fn behind_first_batch(&self, id: ProducerId) -> Option<Offset> {
+        let producer = self.known.get(&id)?;
+        let first = producer.transaction?;
+        let batch = producer.recent.as_slice().iter().find(|batch| batch.base_offset() == first)?;
+        Some(batch.last_offset.plus(1))
     }
 
     /// Forgets producers without an open transaction that have been idle for `idle_ms_max`.

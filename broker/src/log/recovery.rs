@@ -9,6 +9,7 @@ use super::producers::Producers;
 use super::reader::{WALK_BYTES, WalkError};
 use super::scan::Scan;
 use super::{Log, LogConfig, LogError, Offset};
+use crate::bugs::Bug;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
@@ -198,6 +199,9 @@ impl Log {
         let known_until = rescanned_from.unwrap_or(end).min(end);
         self.drop_snapshots_above(known_until)?;
         self.load_producers(known_until)?;
+        if self.config.bugs.has(Bug::DedupLostOnRestart) {
+            self.producers.expire(i64::MAX, 0);
+        }
         self.producers.expire(opening.now_ms, self.config.producer_id_expiration_ms);
         self.drop_stray_snapshots()?;
         self.segments.seal_closed()?;

@@ -11,6 +11,7 @@ use super::producers::{Producer, ProducerId, Producers};
 use super::reader::{WALK_BYTES, WalkError};
 use super::segment::{Segment, file_path};
 use super::{AbortedTransaction, Log, LogError, Offset, producer_snapshot};
+use crate::bugs::Bug;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -23,8 +24,16 @@ impl Log {
     pub(super) fn learn(&mut self, batch: &Batch<'_>) -> Result<(), LogError> {
         let Some(id) = batch.header.producer_id() else { return Ok(()) };
         let marker = batch.header.is_control().then(|| Marker::parse(batch)).flatten();
-        match self.producers.learn(id, &batch.header, marker.as_ref(), self.config.dedup_batches) {
-            Some(aborted) => self.segments.active_mut().aborted.push(aborted),
+        let missed = if self.config.bugs.has(Bug::AbortedIndexMissesBatch) {
+            self.producers.behind_first_batch(id)
+        } else {
+            None
+        };
+        match self.producers.learn(id, &batch.header, marker.as_ref(), self.config.remembered()) {
+            Some(aborted) => {
+                let first = missed.unwrap_or(aborted.first).min(aborted.last);
+                self.segments.active_mut().aborted.push(AbortedTransaction { first, ..aborted })
+            }
             None => Ok(()),
         }
     }
@@ -44,7 +53,7 @@ impl Log {
             }
             self.snapshots.remove(&at);
         }
-        let (producers, remembered_max) = (&mut self.producers, self.config.dedup_batches);
+        let (producers, remembered_max) = (&mut self.producers, self.config.remembered());
         for segment in self.segments.iter_mut().filter(|segment| segment.end() > from) {
             replay(segment, from, known_until, |id, header, marker| {
                 producers.learn(id, header, marker, remembered_max)

@@ -83,9 +83,13 @@ impl Transactions {
         }
     }
 
-    /// First offset of a transaction that is open or not yet replicated.
-    pub fn first_unstable(&self) -> Option<Offset> {
-        let decided = self.decided.first_key_value().map(|(first, _)| *first);
-        self.open.first().copied().into_iter().chain(decided).min()
+    /// First offsets of the transactions that are open or not yet replicated, in order.
+    pub fn unstable(&self) -> impl Iterator<Item = Offset> {
+        let (mut open, mut decided) = (self.open.iter().copied().peekable(), self.decided.keys().copied().peekable());
+        std::iter::from_fn(move || match (open.peek(), decided.peek()) {
+            (Some(first), Some(other)) if other < first => decided.next(),
+            (Some(_), _) => open.next(),
+            (None, _) => decided.next(),
+        })
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::{End, NodeError, tasks};
 use crate::broker::Broker;
 use crate::config::{Address, Config};
+use crate::coordinator::transaction::{Pendings, Transactions};
 use crate::coordinator::{Coordinator, Home, topic};
 use crate::evidence::{Event, Events};
 use crate::groups::Settings;
@@ -19,6 +20,7 @@ use crate::ids::BrokerEpoch;
 use crate::lease::Lease;
 use crate::metadata::{Applies, ClientConfig, ControllerClient, Incarnation, Standing};
 use crate::partition::Context;
+use crate::peers::Peers;
 use crate::producer_ids::ProducerIds;
 use crate::replicas::{Recovered, Replicas};
 use crate::replication::{self, Fetchers, isr};
@@ -61,17 +63,21 @@ impl BrokerRole {
         let replicas = Arc::new(Replicas::new(recovered, context.clone()));
         let (isr, carrier) = isr::channel();
         let cluster_id = config.cluster_id.clone();
-        let producer_ids = ProducerIds::default();
         let applied = watch::Sender::default();
-        let home = Home {
-            topic: topic::OFFSETS,
+        let home = |topic| Home {
+            topic,
             replicas: replicas.clone(),
             context: context.clone(),
             halt: halt.clone(),
             commit_timeout: config.values().millis("offsets.commit.timeout.ms"),
         };
-        let groups = Arc::new(Desk::new(Coordinator::new(home, Settings::of(&config)), applied.subscribe(), &config));
+        let groups = Coordinator::new(home(topic::OFFSETS), Settings::of(&config));
+        let groups = Arc::new(Desk::new(groups, applied.subscribe(), &config));
+        let transactions = Transactions::new(Coordinator::new(home(topic::TRANSACTIONS), ()), config.bugs);
         let broker = Arc::new(Broker {
+            transactions,
+            pendings: Pendings::default(),
+            peers: Peers::new(controller.image()),
             config,
             cluster_id,
             events,
@@ -79,7 +85,7 @@ impl BrokerRole {
             replicas,
             context,
             isr,
-            producer_ids,
+            producer_ids: ProducerIds::default(),
             groups,
             halt,
             applied,

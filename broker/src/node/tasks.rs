@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::broker::Broker;
+use crate::coordinator::transaction;
 use crate::evidence::Event;
 use crate::replication::Fetchers;
 
@@ -25,6 +26,10 @@ pub fn spawn(tasks: &mut JoinSet<()>, broker: &Arc<Broker>, fetchers: &Arc<Fetch
         let backoff = broker.config.values().millis("log.cleaner.backoff.ms");
         tasks.spawn(every(backoff, broker.clone(), compact));
     }
+    let idle = broker.config.values().millis("producer.id.expiration.check.interval.ms");
+    tasks.spawn(every(idle, broker.clone(), expire_producers));
+    tasks.spawn(broker.transactions.coordinator.clone().follow(broker.images()));
+    tasks.spawn(transaction::finish_all(broker.clone()));
     tasks.spawn(every(Duration::from_secs(1), broker.clone(), sync_by_age));
     tasks.spawn(broker.groups.coordinator().clone().follow(broker.images()));
     tasks.spawn(broker.groups.clone().follow_topics());
@@ -93,6 +98,10 @@ fn compact(broker: &Arc<Broker>) {
             broker.halt.because(&error);
         }
     }
+}
+
+fn expire_producers(broker: &Arc<Broker>) {
+    broker.replicas.all().iter().for_each(|partition| partition.expire_producers());
 }
 
 fn sync_by_age(broker: &Arc<Broker>) {

@@ -35,6 +35,9 @@ pub enum PartitionError {
     /// The fetcher is no replica, or an outdated incarnation of one.
     #[error("stale replica: {0}")]
     StaleReplica(&'static str),
+    /// A batch of a transaction that is not open here, and that its coordinator has not vouched for.
+    #[error("the partition is not part of an open transaction")]
+    Unverified,
     /// The log refused the batches.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -68,6 +71,7 @@ impl PartitionError {
             PartitionError::OffsetNotAvailable => ResponseError::OffsetNotAvailable,
             PartitionError::OffsetOutOfRange => ResponseError::OffsetOutOfRange,
             PartitionError::KeptByPolicy => ResponseError::PolicyViolation,
+            PartitionError::Unverified => ResponseError::InvalidTxnState,
             PartitionError::Append(error) => of_append(error),
             PartitionError::Corrupt(_) => ResponseError::CorruptMessage,
             PartitionError::Storage(_) => ResponseError::KafkaStorageError,

@@ -8,6 +8,7 @@
 //! reign      leader: one coordinator's state, replayed and appended to
 //! start      either: the log's start moves up
 //! compaction either: only the last record of a key stays
+//! verified   leader: batches of a transaction, which must be open or known to its coordinator
 //! follow     follower: append what the leader sent, truncate what the leader does not have
 //! sync       either: fsync as flush.messages and flush.ms ask, many appends at a time
 //! ```
@@ -28,6 +29,7 @@ mod produce;
 mod reign;
 mod start;
 mod sync;
+pub mod verified;
 pub mod watchers;
 
 #[cfg(test)]
@@ -106,6 +108,8 @@ struct Inner {
     partition_epoch: Option<PartitionEpoch>,
     role: Role,
     syncing: bool,
+    /// End of the last marker that was appended by this leader.
+    marked: Offset,
 }
 
 #[derive(Debug)]
@@ -120,7 +124,8 @@ impl Partition {
     pub fn new(id: TopicPartition, topic_id: TopicId, log: Log, high_watermark: Offset, context: Arc<Context>) -> Self {
         let high_watermark = high_watermark.min(log.end_offset()).max(log.start_offset());
         let (epoch, partition_epoch, role) = (None, None, Role::Idle);
-        let inner = Inner { log, high_watermark, min_isr: 1, epoch, partition_epoch, role, syncing: false };
+        let marked = Offset(0);
+        let inner = Inner { log, high_watermark, min_isr: 1, epoch, partition_epoch, role, syncing: false, marked };
         Partition { id, topic_id, context, watchers: Arc::default(), inner: Mutex::new(inner) }
     }
 
@@ -302,6 +307,11 @@ impl Partition {
     /// End of the log.
     pub fn end_offset(&self) -> Offset {
         self.lock().log.end_offset()
+    }
+
+    /// Forgets producers that have been idle for `producer.id.expiration.ms`.
+    pub fn expire_producers(&self) {
+        self.lock().log.expire_producers(clock::wall_ms());
     }
 
     /// Ends the replica's life while others may still hold it: it serves nobody and takes nothing any more.

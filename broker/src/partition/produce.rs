@@ -6,10 +6,11 @@
 
 use super::leadership::Leadership;
 use super::watchers::Change;
-use super::{Partition, PartitionError, Role};
+use super::{Inner, Partition, PartitionError, Role};
 use crate::bugs::Bug;
 use crate::clock;
 use crate::ids::{LeaderEpoch, Offset};
+use crate::log::batch::Batches;
 use crate::log::{Appended, Origin, recompressed};
 
 /// What a leader took.
@@ -46,16 +47,16 @@ impl Partition {
     /// # Errors
     /// [`PartitionError`]: nothing was appended.
     pub fn append(&self, batches: &mut [u8], all: bool, origin: Origin) -> Result<Accepted, PartitionError> {
-        self.append_if(batches, all, origin, |_| true)
+        self.append_if(batches, all, origin, |_, _| Ok(()))
     }
 
-    /// As [`Partition::append`], if the leadership is one that `fits`.
+    /// As [`Partition::append`], if `check` has nothing against it.
     pub(super) fn append_if(
         &self,
         batches: &mut [u8],
         all: bool,
         origin: Origin,
-        fits: impl FnOnce(&Leadership) -> bool,
+        check: impl FnOnce(&Inner, &Leadership) -> Result<(), PartitionError>,
     ) -> Result<Accepted, PartitionError> {
         let mut inner = self.lock();
         let (compression, mut other) = (inner.log.config().compression, None);
@@ -67,14 +68,18 @@ impl Partition {
         let batches = other.as_deref_mut().unwrap_or(batches);
         let Role::Leader(leadership) = &inner.role else { return Err(PartitionError::NotLeader) };
         let stale = !self.context.lease.held() && !self.context.bugs.has(Bug::StaleLeaderAcks);
-        if stale || !fits(leadership) {
+        if stale {
             return Err(PartitionError::NotLeader);
         }
+        check(&inner, leadership)?;
         if all && inner.is_short(leadership) {
             return Err(PartitionError::NotEnoughReplicas);
         }
         let epoch = leadership.epoch();
         let appended = inner.log.append_as_leader(batches, epoch, origin, clock::wall_ms())?;
+        if origin == Origin::Coordinator && Batches::new(batches).flatten().any(|batch| batch.header.is_control()) {
+            inner.marked = inner.log.end_offset();
+        }
         let sync_due = inner.log.flush_due(clock::wall_ms());
         let accepted = Accepted { sync_due, ..accepted(appended, epoch, inner.log.start_offset()) };
         let end = inner.visible_end();

@@ -21,7 +21,9 @@ impl Partition {
     /// # Errors
     /// [`PartitionError`]: nothing was appended.
     pub fn append_in(&self, reign: LeaderEpoch, batches: &mut [u8]) -> Result<Accepted, PartitionError> {
-        self.append_if(batches, true, Origin::Coordinator, |leadership| leadership.since() == reign)
+        self.append_if(batches, true, Origin::Coordinator, |_, leadership| {
+            if leadership.since() == reign { Ok(()) } else { Err(PartitionError::NotLeader) }
+        })
     }
 
     /// Whole batches from `from` (or the start of the log, if that is later) up to the very end of the log; empty at

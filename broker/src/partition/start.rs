@@ -43,7 +43,7 @@ impl Partition {
         Some(lowest.unwrap_or(inner.log.start_offset()).min(inner.log.start_offset()))
     }
 
-    /// Deletes segments that the topic's settings no longer keep, and forgets idle producers.
+    /// Deletes segments that the topic's settings no longer keep.
     ///
     /// # Errors
     /// [`LogError`]: the log folder is unusable.
@@ -55,7 +55,6 @@ impl Partition {
         let wrong = self.context.bugs.has(Bug::RetentionWrongClock);
         let now_ms = if wrong { (clock::wall_ns() / 1000) as i64 } else { clock::wall_ms() };
         let high_watermark = inner.high_watermark;
-        inner.log.expire_producers(now_ms);
         let from = inner.log.start_offset();
         let deleted = inner.log.delete_old(now_ms, high_watermark)?;
         let to = inner.log.start_offset();

@@ -14,8 +14,17 @@ pub type Producer = Option<(i64, i32)>;
 pub fn batch(values: &[String], producer: Producer) -> Bytes {
     let (producer_id, first) = producer.unwrap_or((-1, -1));
     let producer_epoch = if producer.is_some() { 0 } else { -1 };
+    encode(values, (producer_id, producer_epoch, first), false)
+}
+
+/// One batch of a transaction; the producer with its epoch and first sequence number.
+pub fn transactional(values: &[String], producer: (i64, i16, i32)) -> Bytes {
+    encode(values, producer, true)
+}
+
+fn encode(values: &[String], producer: (i64, i16, i32), transactional: bool) -> Bytes {
     let records: Vec<Record> =
-        (0..).zip(values).map(|(delta, value)| record(value, delta, (producer_id, producer_epoch, first))).collect();
+        (0..).zip(values).map(|(delta, value)| Record { transactional, ..record(value, delta, producer) }).collect();
     let options = RecordEncodeOptions { version: 2, compression: Compression::None };
     let mut bytes = BytesMut::new();
     RecordBatchEncoder::encode(&mut bytes, &records, &options).unwrap();
@@ -43,7 +52,7 @@ fn record(value: &str, delta: i32, (producer_id, producer_epoch, first): (i64, i
 /// The values in a run of batches with their offsets.
 pub fn values(mut records: Bytes) -> Vec<(i64, String)> {
     let sets = RecordBatchDecoder::decode_all(&mut records).unwrap();
-    let records = sets.into_iter().flat_map(|set| set.records);
+    let records = sets.into_iter().flat_map(|set| set.records).filter(|record| !record.control);
     records.map(|record| (record.offset, String::from_utf8(record.value.unwrap().to_vec()).unwrap())).collect()
 }
 

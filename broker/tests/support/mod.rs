@@ -13,6 +13,7 @@
 
 pub mod batch;
 pub mod group;
+pub mod txn;
 pub mod wire;
 
 use std::fs;
