@@ -47,6 +47,9 @@ enum Fate {
     Never,
 }
 
+/// Every copy's end, by node.
+type Fates = Vec<(NodeId, Fate)>;
+
 /// Where and how the missing records among `ops` died: acknowledged appends to one log, grouped by likeness.
 pub fn examine(
     ops: &[Op],
@@ -57,7 +60,7 @@ pub fn examine(
 ) -> Vec<Death> {
     let wanted: HashSet<Value> = ops.iter().map(|op| op.value()).collect();
     let case = Case::new(log, (names, began), (events, replicas), (&wanted, acks_all));
-    let mut groups: Vec<(Vec<(NodeId, Fate)>, Vec<&Op>)> = Vec::new();
+    let mut groups: Vec<(Fates, Vec<&Op>)> = Vec::new();
     for op in ops {
         let fates = case.fates(op);
         match groups.iter_mut().find(|(known, _)| *known == fates) {
@@ -86,7 +89,7 @@ impl<'a> Case<'a> {
         Case { log, names, began, events, replicas, holders, acks_all }
     }
 
-    fn fates(&self, op: &Op) -> Vec<(NodeId, Fate)> {
+    fn fates(&self, op: &Op) -> Fates {
         self.nodes().into_iter().map(|node| (node, self.fate(node, op))).collect()
     }
 
@@ -188,7 +191,7 @@ impl<'a> Case<'a> {
     fn death(&self, fates: &[(NodeId, Fate)], ops: &[&Op]) -> Death {
         let (stage, certainty) = self.stage(fates, ops[0]);
         let offsets = ops.iter().map(|op| op.offset);
-        let offsets = (offsets.clone().min().unwrap_or_default(), offsets.max().unwrap_or_default());
+        let offsets = (offsets.clone().min().unwrap_or(Offset::UNKNOWN), offsets.max().unwrap_or(Offset::UNKNOWN));
         let copies: Vec<Copy> = fates.iter().map(|(node, fate)| self.copy(*node, fate, ops[0])).collect();
         let mut proof: Vec<Proof> =
             fates.iter().filter_map(|(_, fate)| self.event(fate)).map(|e| self.proof(e)).collect();
@@ -289,10 +292,10 @@ impl<'a> Case<'a> {
             (Fate::Unexplained, _) => "was there by the acknowledgement, and nothing tells how it went".to_owned(),
             (Fate::Never, _) => "is not known to have been there".to_owned(),
         };
-        Copy { node, fate, at_ns: at.map(|wall| self.from_start(wall)) }
+        Copy { node, fate, at_ns: at.map(|wall| self.since_start(wall)) }
     }
 
-    fn from_start(&self, wall: Wall) -> i64 {
+    fn since_start(&self, wall: Wall) -> i64 {
         let epoch = self.began.wall_at(self.names.epoch);
         (i128::from(wall.0) - i128::from(epoch.0)) as i64
     }

@@ -83,7 +83,7 @@ impl MetadataLog {
     fn add(&mut self, path: &Path) -> Result<(), FileError> {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut segment = SegmentReader::open(path)?;
-        while let Some(next) = segment.next()? {
+        while let Some(next) = segment.step()? {
             let (at, header, bytes) = match next {
                 Next::Batch(at, header, bytes) => (at, header, bytes),
                 Next::Flaw(at, flaw) => {

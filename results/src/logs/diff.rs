@@ -107,7 +107,7 @@ fn replica(log: &str, name: &str, data: &Path) -> Result<Replica, FileError> {
     for (base, path) in segments {
         replica.end = replica.end.max(base);
         let mut reader = SegmentReader::open(&path)?;
-        while let Some(next) = reader.next()? {
+        while let Some(next) = reader.step()? {
             match next {
                 Next::Batch(_, header, bytes) => {
                     let (epoch, crc, valid) = (header.epoch.0, header.crc, header.holds(bytes));

@@ -66,11 +66,11 @@ fn segment(base: i64, path: &Path, detail: Detail, say: &mut dyn FnMut(&str)) ->
     }
     let mut reader = SegmentReader::open(path)?;
     let mut totals = Totals { end: base, ..Totals::default() };
-    let mut flaw = |at: u64, flaw: Flaw, totals: &mut Totals, say: &mut dyn FnMut(&str)| {
+    let flaw = |at: u64, flaw: Flaw, totals: &mut Totals, say: &mut dyn FnMut(&str)| {
         totals.flaws += 1;
         say(&format!("  {file} byte {at}: {flaw:?}"));
     };
-    while let Some(next) = reader.next()? {
+    while let Some(next) = reader.step()? {
         match next {
             Next::Batch(at, header, bytes) => {
                 let valid = header.holds(bytes);

@@ -39,7 +39,7 @@ impl SegmentReader {
     }
 
     /// The next batch, or what is wrong there; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Next<'_>>, FileError> {
+    pub fn step(&mut self) -> Result<Option<Next<'_>>, FileError> {
         if self.at >= self.end {
             return Ok(None);
         }

@@ -13,7 +13,7 @@ const CORRUPT_OFFSETS_MAX: i32 = 1 << 20;
 /// Appends a segment's records to `replica`.
 pub fn read(path: &Path, run: u64, replica: &mut ReplicaLog, notes: &mut Notes) -> Result<(), FileError> {
     let mut segment = SegmentReader::open(path)?;
-    while let Some(next) = segment.next()? {
+    while let Some(next) = segment.step()? {
         let (at, header, bytes) = match next {
             Next::Batch(at, header, bytes) => (at, header, bytes),
             Next::Flaw(at, flaw) => {
