@@ -53,6 +53,8 @@ pub enum Command {
     Catalogue(CatalogueArgs),
     /// Start a cluster and keep it up for other clients, until Ctrl-C
     Cluster(Box<ClusterArgs>),
+    /// What stands in brokers' data folders, and where they differ
+    Logs(LogsArgs),
     /// Bring a system under test into the cache
     Fetch(FetchArgs),
     /// What there is: faults, claims, bugs, workloads, brokers, scenarios
@@ -268,6 +270,55 @@ pub enum CatalogueCommand {
     },
     /// What can be run
     List,
+}
+
+/// `logs`.
+#[derive(Args, Debug)]
+pub struct LogsArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: LogsCommand,
+}
+
+/// What to do with logs.
+#[derive(Subcommand, Debug)]
+pub enum LogsCommand {
+    /// Tell what stands in a data folder: segments, epochs, indexes, snapshots, the metadata log
+    Dump(DumpArgs),
+    /// Compare the replicas in several data folders; exit 1 if they differ below their high watermarks
+    Diff(DiffArgs),
+}
+
+/// `logs dump`.
+#[derive(Args, Debug)]
+pub struct DumpArgs {
+    /// A broker's data folder (one of its log.dirs), or one partition's
+    pub dir: PathBuf,
+    /// Only this partition, e.g. orders-7
+    #[arg(long, short, value_name = "TOPIC-N")]
+    pub partition: Option<String>,
+    /// A line a batch, as Kafka's DumpLogSegments prints it
+    #[arg(long)]
+    pub batches: bool,
+}
+
+/// `logs diff`.
+#[derive(Args, Debug)]
+pub struct DiffArgs {
+    /// A replica's name and its broker's data folder, e.g. b1=/data1
+    #[arg(value_name = "NAME=DIR", value_parser = named_folder)]
+    pub replicas: Vec<(String, PathBuf)>,
+    /// Only this partition, e.g. orders-7
+    #[arg(long, short, value_name = "TOPIC-N")]
+    pub partition: Option<String>,
+    /// Show the picture around this offset [default: the first difference]
+    #[arg(long, value_name = "OFFSET")]
+    pub around: Option<i64>,
+}
+
+fn named_folder(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, folder) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=DIR, e.g. b1=/data1"))?;
+    Ok((name.to_owned(), folder.into()))
 }
 
 /// `fetch`.

@@ -4,6 +4,7 @@
 //! read from the journals and the brokers' folders instead, and nothing is thrown away.
 
 use crate::commands::Failure;
+use crate::deaths;
 use crate::run::{End, Wish, journals_in};
 use crate::scenario::Scenario;
 use crate::systems::Skip;
@@ -12,6 +13,7 @@ use checker::{Finding, Judgement, Status, judge as judge_history};
 use history::{History, Kind, LogId, Nanos, Op, Outcome, Value};
 use nemesis::coverage::Tally;
 use nemesis::{Coverage, Episode, Floors};
+use results::autopsy::{self, Death, Testimony};
 use results::latency::Latency;
 use results::merge::{Problems, Recording};
 use results::phase::{Phases, Window};
@@ -20,6 +22,10 @@ use results::summary::Summary;
 use results::verdict::{Circumstances, Coverage as Told, Disks, FaultTally, Skipped, VerdictFile};
 use results::{Exit, FileError, Manifest, RunFolder, anomalies, arrow, json, merge};
 use std::collections::{BTreeMap, HashSet};
+
+/// Topic settings that decide what is promised, shown as the system told them.
+const TOLD: [&str; 5] =
+    ["min.insync.replicas", "unclean.leader.election.enable", "flush.messages", "flush.ms", "cleanup.policy"];
 
 /// The files of a run, read.
 pub struct Files {
@@ -35,6 +41,8 @@ pub struct Files {
     pub problems: Problems,
     /// What the replicas hold; absent if nothing of them is left.
     pub replicas: Option<OnDisk>,
+    /// What nodes and controllers wrote down.
+    pub testimony: Testimony,
     /// What was broken.
     pub episodes: Vec<Episode>,
 }
@@ -52,6 +60,7 @@ impl Files {
             scenario: json::read(&scenario_file(folder))?,
             end: end_file(folder).exists().then(|| json::read(&end_file(folder))).transpose()?,
             replicas: read_replicas(folder, &manifest)?,
+            testimony: read_testimony(folder, &manifest)?,
             manifest,
             recording,
             problems,
@@ -92,6 +101,26 @@ fn read_replicas(folder: &RunFolder, manifest: &Manifest) -> Result<Option<OnDis
     Ok(Some(evidence))
 }
 
+fn read_testimony(folder: &RunFolder, manifest: &Manifest) -> Result<Testimony, FileError> {
+    match (folder.evidence().exists(), folder.brokers().is_dir()) {
+        (true, _) => Testimony::read(&folder.evidence()),
+        (false, true) => autopsy::gather(&folder.brokers(), &manifest.names),
+        (false, false) => Ok(Testimony::default()),
+    }
+}
+
+/// What was tested: versions, digests, and the topic's settings as it told them.
+fn subject(folder: &RunFolder, manifest: &Manifest) -> BTreeMap<String, String> {
+    let mut subject = manifest.versions.clone();
+    let told = json::read::<BTreeMap<String, Option<String>>>(&folder.configs().join("topic.json")).unwrap_or_default();
+    let shown = TOLD.iter().filter_map(|name| Some(format!("{name}={}", told.get(*name)?.as_deref()?)));
+    let shown = shown.collect::<Vec<_>>().join(" ");
+    if !shown.is_empty() {
+        subject.insert("read back".into(), shown);
+    }
+    subject
+}
+
 /// A judged folder.
 pub struct Judged {
     /// Which.
@@ -103,6 +132,7 @@ pub struct Judged {
     /// Claim by claim, with every anomaly.
     pub judgement: Judgement,
     files: Files,
+    deaths: Vec<Vec<Death>>,
     phases: Phases,
     latency: Latency,
 }
@@ -116,7 +146,10 @@ pub fn judge(folder: &RunFolder) -> Result<Judged, Failure> {
     let coverage = cover(&files);
     let phases = Phases::new(files.episodes.iter().filter_map(window).collect());
     let latency = Latency::measure(&files.recording, &phases);
+    let deaths = deaths::of(&judgement, &files);
     let circumstances = Circumstances {
+        subject: subject(folder, &files.manifest),
+        stages: deaths::tally(&deaths),
         short_of: short_of(&files, &judgement, &coverage),
         skipped: skipped(&files.scenario),
         coverage: tell(&coverage, &files.episodes),
@@ -127,7 +160,7 @@ pub fn judge(folder: &RunFolder) -> Result<Judged, Failure> {
     let verdict = VerdictFile::new(&files.manifest, &judgement, circumstances, wish);
     let exits = Exit::BY_PRECEDENCE.into_iter().find(|e| e.code() == verdict.exit);
     let exit = exits.unwrap_or(Exit::Internal);
-    Ok(Judged { folder: folder.clone(), exit, verdict, judgement, files, phases, latency })
+    Ok(Judged { folder: folder.clone(), exit, verdict, judgement, files, deaths, phases, latency })
 }
 
 impl Judged {
@@ -141,8 +174,8 @@ impl Judged {
         let Judged { folder, files, .. } = self;
         self.verdict.write(folder).map_err(Failure::internal)?;
         let epoch = files.manifest.names.epoch;
-        anomalies::write(&folder.anomalies(), &self.judgement.anomalies, &self.phases, epoch)
-            .map_err(Failure::internal)?;
+        let anomalies = self.judgement.anomalies.iter().zip(self.deaths.iter().map(Vec::as_slice));
+        anomalies::write(&folder.anomalies(), anomalies, &self.phases, epoch).map_err(Failure::internal)?;
         self.latency.write_log(&folder.latency(), &files.manifest.began).map_err(Failure::internal)?;
         std::fs::write(folder.summary(), self.summary(|s| s.markdown())).map_err(Failure::internal)
     }
@@ -160,11 +193,13 @@ impl Judged {
     }
 
     fn summary(&self, render: fn(&Summary<'_>) -> String) -> String {
+        let first = anomalies::first(&self.judgement);
         render(&Summary {
             verdict: &self.verdict,
             version: env!("CARGO_PKG_VERSION"),
             names: &self.files.manifest.names,
-            first: anomalies::first(&self.judgement),
+            first: first.and_then(|index| self.judgement.anomalies.get(index)),
+            died: first.and_then(|index| self.deaths.get(index)).map_or(&[], Vec::as_slice),
             repeat: &self.files.manifest.argv.shell(),
             folder: &self.folder.path().to_string_lossy(),
         })

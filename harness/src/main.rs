@@ -7,6 +7,7 @@ mod catalogue;
 mod cli;
 mod commands;
 mod contract;
+mod deaths;
 mod guard;
 mod judging;
 mod ports;

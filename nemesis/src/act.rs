@@ -4,7 +4,7 @@
 //! never too short; a harm is done only to the very process the roles were told for.
 
 use crate::actor::Actor;
-use crate::cluster::{Appends, Cluster, NodeState, Refusal};
+use crate::cluster::{Appends, Cluster, LogRoles, NodeState, Refusal};
 use crate::episode::{Episode, Evidence, Outcome, Part, Target};
 use crate::ground::Timing;
 use crate::plan::Planned;
@@ -175,9 +175,22 @@ impl Active {
             Step::AwaitElection { log, from, at_most_ms } => {
                 await_election(log, from, since.plus_ms(at_most_ms), cluster)
             }
+            Step::AwaitAlone { log, node, at_most_ms } => {
+                self.await_alone(log, node, since.plus_ms(at_most_ms), cluster)
+            }
             Step::AwaitWhole { at_most_ms } => await_whole(since.plus_ms(at_most_ms), cluster),
             _ => Progress::Over,
         }
+    }
+
+    fn await_alone(&mut self, log: LogId, node: NodeId, at_latest: Nanos, cluster: &mut dyn Cluster) -> Progress {
+        let left = |roles: &LogRoles| roles.log == log && roles.isr == [node];
+        let alone = cluster.roles().iter().any(|roles| left(roles) && roles.leader.is_some_and(|(led, _)| led == node));
+        let now = cluster.now();
+        if alone {
+            self.episode.evidence.push(Evidence::Alone { log, node });
+        }
+        if alone || now >= at_latest { Progress::Over } else { Progress::Wait(now.plus_ms(ROLES_EVERY_MS)) }
     }
 
     /// Says no if it is not the process it was when the roles were told.

@@ -183,6 +183,13 @@ pub enum Evidence {
         /// Which node.
         node: NodeId,
     },
+    /// A node led a log with nobody else in sync.
+    Alone {
+        /// Which log.
+        log: LogId,
+        /// Who was left.
+        node: NodeId,
+    },
     /// Appends that went to the leader alone: made after anything parked for the stopped followers was gone.
     Stale {
         /// Which log.
@@ -258,6 +265,7 @@ impl Evidence {
             Evidence::Probed { probe: Probe::Refused, .. } => "request-refused",
             Evidence::LeaderMoved { .. } => "leader-moved",
             Evidence::LeftInSync { .. } => "left-in-sync",
+            Evidence::Alone { .. } => "alone-in-sync",
             Evidence::Stale { .. } => "appends-to-leader-alone",
             Evidence::Throttled { .. } => "throttled",
             Evidence::Links { weather: Weather::Cut, .. } => "links-cut",
@@ -352,6 +360,11 @@ impl Episode {
         logs.sort_unstable();
         logs.dedup();
         logs
+    }
+
+    /// True if the episode's leader was seen to be alone in sync.
+    pub fn shows_alone(&self) -> bool {
+        self.evidence.iter().any(|e| matches!(e, Evidence::Alone { log, .. } if *log == self.log))
     }
 
     /// True if the very process that was there before was ended by SIGKILL, and another took its place.

@@ -30,6 +30,8 @@ harms! {
     Kill => faults::kill::Kill,
     Pause => faults::pause::Pause,
     KillLagging => faults::kill_lagging::KillLagging,
+    Outlive => faults::outlive::Outlive,
+    Maroon => faults::maroon::Maroon,
     Terminate => faults::terminate::Terminate,
     Restart => faults::restart::Restart,
     RollingRestart => faults::rolling_restart::RollingRestart,

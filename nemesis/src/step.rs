@@ -58,6 +58,15 @@ pub enum Step {
         /// From the step's begin, milliseconds.
         at_most_ms: u64,
     },
+    /// Wait until the node leads the log with nobody else in sync, at most `at_most_ms`, and note whether it did.
+    AwaitAlone {
+        /// Which log.
+        log: LogId,
+        /// Who is left.
+        node: NodeId,
+        /// From the step's begin, milliseconds.
+        at_most_ms: u64,
+    },
     /// Wait until every log is led and every replica in sync, at most `at_most_ms`.
     AwaitWhole {
         /// From the step's begin, milliseconds.

@@ -1,5 +1,6 @@
 //! `anomalies.jsonl`: every anomaly with the faults active around it, one JSON object a line, none left out.
 
+use crate::autopsy::Death;
 use crate::file::FileError;
 use crate::json::{self, Lines};
 use crate::phase::{Phases, Window};
@@ -16,6 +17,9 @@ pub struct AnomalyLine {
     pub anomaly: Anomaly,
     /// Fault episodes that share a moment with its window.
     pub faults: Vec<Active>,
+    /// Where and how the records it misses died.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub died: Vec<Death>,
 }
 
 /// A fault episode around an anomaly, times from the start of the load.
@@ -44,10 +48,19 @@ pub fn faults_around(anomaly: &Anomaly, phases: &Phases, epoch: Nanos) -> Vec<Ac
     phases.all(at(anomaly.window_ns.0), at(anomaly.window_ns.1)).map(|window| Active::of(window, epoch)).collect()
 }
 
-/// Replaces `path` by these anomalies; `epoch` is the start of the load.
-pub fn write(path: &Path, anomalies: &[Anomaly], phases: &Phases, epoch: Nanos) -> Result<(), FileError> {
-    let line = |a: &Anomaly| AnomalyLine { anomaly: a.clone(), faults: faults_around(a, phases, epoch) };
-    json::write_lines(path, anomalies.iter().map(line))
+/// Replaces `path` by these anomalies, each with its deaths; `epoch` is the start of the load.
+pub fn write<'a>(
+    path: &Path,
+    anomalies: impl IntoIterator<Item = (&'a Anomaly, &'a [Death])>,
+    phases: &Phases,
+    epoch: Nanos,
+) -> Result<(), FileError> {
+    let line = |(a, died): (&Anomaly, &[Death])| AnomalyLine {
+        anomaly: a.clone(),
+        faults: faults_around(a, phases, epoch),
+        died: died.to_vec(),
+    };
+    json::write_lines(path, anomalies.into_iter().map(line))
 }
 
 /// Reads all anomalies.
@@ -55,11 +68,12 @@ pub fn read(path: &Path) -> Result<Lines<AnomalyLine>, FileError> {
     json::read_lines(path)
 }
 
-/// The anomaly to show first: of a violated claim before a permitted one, then by the weight of the claim (a loss before
+/// Which anomaly to show first: of a violated claim before a permitted one, then by the weight of the claim (a loss before
 /// what follows from it), then the earliest.
-pub fn first(judgement: &Judgement) -> Option<&Anomaly> {
+pub fn first(judgement: &Judgement) -> Option<usize> {
     let is_violated = |a: &Anomaly| judgement.claim(a.claim).is_some_and(|c| c.verdict == Finding::Violated);
-    judgement.anomalies.iter().min_by_key(|anomaly| (!is_violated(anomaly), anomaly.claim, anomaly.window_ns.0))
+    let all = judgement.anomalies.iter().enumerate();
+    all.min_by_key(|(_, anomaly)| (!is_violated(anomaly), anomaly.claim, anomaly.window_ns.0)).map(|(index, _)| index)
 }
 
 #[cfg(test)]
@@ -110,7 +124,7 @@ pub(crate) mod tests {
             window("late", 9_000_000, Nanos::NEVER),
         ];
         let anomalies = [anomaly(Claim::NoAckedLoss, 1_000_000), anomaly(Claim::NoAckedLoss, -1_000_000)];
-        write(&path, &anomalies, &Phases::new(windows), Nanos(500_000)).unwrap();
+        write(&path, anomalies.iter().map(|a| (a, &[][..])), &Phases::new(windows), Nanos(500_000)).unwrap();
         let lines = read(&path).unwrap();
         assert_eq!(lines.items.iter().map(|line| line.anomaly.clone()).collect::<Vec<_>>(), anomalies);
         let faults: Vec<Vec<_>> =
@@ -130,9 +144,9 @@ pub(crate) mod tests {
         let at = [(Claim::NoAckedLoss, 1), (Claim::StablePrefix, 9), (Claim::StablePrefix, 5)];
         let anomalies = at.map(|(claim, from)| anomaly(claim, from)).to_vec();
         let mut judgement = Judgement { claims, anomalies, counts: Counts::default() };
-        assert_eq!(first(&judgement).map(|a| a.window_ns.0), Some(5));
+        assert_eq!(first(&judgement), Some(2));
         judgement.anomalies.truncate(1);
-        assert_eq!(first(&judgement).map(|a| a.window_ns.0), Some(1));
+        assert_eq!(first(&judgement), Some(0));
         judgement.anomalies.clear();
         assert_eq!(first(&judgement), None);
     }

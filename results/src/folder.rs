@@ -140,6 +140,11 @@ impl RunFolder {
         self.file("replicas.arrow")
     }
 
+    /// What nodes and controllers wrote down; see [`crate::autopsy`].
+    pub fn evidence(&self) -> PathBuf {
+        self.file("evidence.jsonl")
+    }
+
     /// Faults: asked, installed, effective with evidence, recovered.
     pub fn faults(&self) -> PathBuf {
         self.file("faults.jsonl")

@@ -9,12 +9,15 @@
 
 pub mod anomalies;
 pub mod arrow;
+pub mod autopsy;
 pub mod exit;
 pub mod file;
 pub mod folder;
 pub mod foreign;
 pub mod json;
+pub mod kraft;
 pub mod latency;
+pub mod logs;
 pub mod manifest;
 pub mod merge;
 pub mod phase;

@@ -5,6 +5,7 @@
 
 mod text;
 
+use crate::autopsy::Death;
 use crate::latency::{Figures, Gap, Timing};
 use crate::verdict::{Coverage, Disks, FaultTally, VerdictFile};
 use checker::{Anomaly, ClaimResult, Finding, OpRef, Status};
@@ -21,6 +22,8 @@ const KINDS_MAX: usize = 6;
 const CLAIMS_MAX: usize = 2;
 const SHORT_OF_MAX: usize = 2;
 const OPS_MAX: usize = 3;
+const DEATHS_MAX: usize = 2;
+const PROOFS_MAX: usize = 3;
 const SENTENCE_LINES_MAX: usize = 2;
 const REPEAT_LINES_MAX: usize = 2;
 
@@ -35,6 +38,8 @@ pub struct Summary<'a> {
     pub names: &'a Names,
     /// The anomaly to show; see [`crate::anomalies::first`].
     pub first: Option<&'a Anomaly>,
+    /// Where and how its records died.
+    pub died: &'a [Death],
     /// The command that tries the same again.
     pub repeat: &'a str,
     /// Where everything is.
@@ -53,6 +58,7 @@ impl Summary<'_> {
         self.claims(&mut page);
         if let Some(anomaly) = self.first {
             first_anomaly(&mut page, anomaly);
+            deaths(&mut page, self.died);
         }
         page.command("repeat", self.repeat, REPEAT_LINES_MAX);
         page.whole("folder", self.folder);
@@ -68,6 +74,11 @@ impl Summary<'_> {
         let VerdictFile { scenario, system, seed, began, .. } = self.verdict;
         let (nodes, logs) = (self.names.nodes.len() as u64, self.names.logs.len() as u64);
         page.line(&format!("stormglass {}  {scenario} on {system}  seed {seed}  {began}", self.version));
+        for (name, value) in
+            self.verdict.subject.iter().filter(|(name, _)| !matches!(name.as_str(), "stormglass" | "librdkafka"))
+        {
+            page.entry(name, value);
+        }
         page.entry("cluster", &format!("{}, {}", plural(nodes, "node"), plural(logs, "log")));
     }
 
@@ -95,6 +106,10 @@ impl Summary<'_> {
             ),
         };
         page.entry("disks", &text);
+        if !self.verdict.stages.is_empty() {
+            let told = self.verdict.stages.iter().map(|(stage, records)| format!("{} {stage}", grouped(*records)));
+            page.entry("missing", &told.collect::<Vec<_>>().join("; "));
+        }
     }
 
     fn claims(&self, page: &mut Page) {
@@ -174,6 +189,18 @@ fn first_anomaly(page: &mut Page, anomaly: &Anomaly) {
     page.paragraph("first anomaly", &text, SENTENCE_LINES_MAX);
     anomaly.ops.iter().take(OPS_MAX).for_each(|op| page.entry("", &op_text(op)));
     page.more(anomaly.ops.len().saturating_sub(OPS_MAX), "operation");
+}
+
+fn deaths(page: &mut Page, deaths: &[Death]) {
+    for death in deaths.iter().take(DEATHS_MAX) {
+        let certainty = serde_json::to_string(&death.certainty).unwrap_or_default();
+        page.paragraph("  died", &format!("{}  ({})", death.sentence, certainty.trim_matches('"')), SENTENCE_LINES_MAX);
+        for proof in death.proof.iter().take(PROOFS_MAX) {
+            page.entry("", &format!("{}  {}", proof.place, proof.says));
+        }
+        page.more(death.proof.len().saturating_sub(PROOFS_MAX), "proof");
+    }
+    page.more(deaths.len().saturating_sub(DEATHS_MAX), "way of dying");
 }
 
 fn op_text(op: &OpRef) -> String {

@@ -141,6 +141,12 @@ pub struct VerdictFile {
     /// What was asked for and the system cannot do.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
+    /// Versions and digests of what was tested, and settings that it told.
+    #[serde(default)]
+    pub subject: BTreeMap<String, String>,
+    /// Missing acknowledged records by the stage at which they were lost.
+    #[serde(default)]
+    pub stages: BTreeMap<String, u64>,
     /// Claim by claim.
     pub claims: Vec<ClaimResult>,
     /// Anomalies in `anomalies.jsonl`.
@@ -162,6 +168,10 @@ pub struct Circumstances {
     pub short_of: Vec<String>,
     /// See [`VerdictFile::skipped`].
     pub skipped: Vec<Skipped>,
+    /// See [`VerdictFile::subject`].
+    pub subject: BTreeMap<String, String>,
+    /// See [`VerdictFile::stages`].
+    pub stages: BTreeMap<String, u64>,
     /// See [`VerdictFile::coverage`].
     pub coverage: Coverage,
     /// See [`VerdictFile::timing`].
@@ -178,7 +188,7 @@ impl VerdictFile {
         circumstances: Circumstances,
         exits: impl IntoIterator<Item = Exit>,
     ) -> VerdictFile {
-        let Circumstances { short_of, skipped, coverage, timing, disks } = circumstances;
+        let Circumstances { short_of, skipped, subject, stages, coverage, timing, disks } = circumstances;
         let verdict = Verdict::of(judgement.verdict(), &short_of);
         VerdictFile {
             stormglass: FORMAT,
@@ -190,6 +200,8 @@ impl VerdictFile {
             began: manifest.began.wall.to_string(),
             short_of,
             skipped,
+            subject,
+            stages,
             claims: judgement.claims.clone(),
             anomalies: judgement.anomalies.len() as u64,
             coverage,

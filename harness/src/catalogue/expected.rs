@@ -5,6 +5,8 @@
 
 use super::effect::{Effect, Effects};
 use results::Exit;
+use results::autopsy::Stage;
+use std::collections::BTreeMap;
 
 /// What a side must show.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -12,6 +14,7 @@ pub struct Expected {
     shows: Vec<Effect>,
     never: Vec<Effect>,
     violates: bool,
+    stage: Option<Stage>,
 }
 
 impl Expected {
@@ -26,7 +29,6 @@ impl Expected {
     }
 
     /// And none of these.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub fn and_none_of(mut self, effects: &[Effect]) -> Expected {
         self.never.extend(effects);
         self
@@ -37,6 +39,22 @@ impl Expected {
     pub fn and_violates(mut self) -> Expected {
         self.violates = true;
         self
+    }
+
+    /// And every missing record is told to have died at this stage.
+    pub fn and_dies_at(mut self, stage: Stage) -> Expected {
+        self.stage = Some(stage);
+        self
+    }
+
+    /// Whether missing records, counted by stage, died where they must; if not, why not.
+    pub fn judge_stages(&self, stages: &BTreeMap<String, u64>) -> Result<(), String> {
+        let Some(stage) = self.stage.map(|stage| stage.to_string()) else { return Ok(()) };
+        match stages.iter().find(|(told, _)| **told != stage) {
+            Some((told, records)) => Err(format!("{records} records are told as `{told}`, and `{stage}` is right")),
+            None if stages.is_empty() => Err(format!("no record is told as `{stage}`")),
+            None => Ok(()),
+        }
     }
 
     /// Whether a side that ended like this showed what it must; if not, why not. `short_of` is what an inconclusive run
@@ -75,6 +93,15 @@ mod tests {
 
     fn judge(expected: &Expected, exit: Exit, seen: &[Effect]) -> bool {
         expected.judge(exit, &Effects::once(seen), &[]).is_ok()
+    }
+
+    #[test]
+    fn a_stage_must_be_told_and_no_other() {
+        let expected = Expected::shows(&[Effect::Lost]).and_dies_at(Stage::B2);
+        let told = |stages: &[Stage]| expected.judge_stages(&stages.iter().map(|s| (s.to_string(), 1)).collect());
+        assert!(told(&[Stage::B2]).is_ok());
+        assert!(told(&[Stage::B2, Stage::B1]).is_err() && told(&[]).is_err());
+        assert!(Expected::none_of(&[Effect::Lost]).judge_stages(&BTreeMap::new()).is_ok());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::systems::Capability;
 use history::LogId;
 use nemesis::plan::Planned;
 use nemesis::{Aim, FaultKind, Harm};
+use results::autopsy::Stage;
 use std::time::Duration;
 
 /// The entry.
@@ -48,7 +49,7 @@ fn sides(seed: u64) -> Vec<Side> {
         Side { name, setting: format!("acks={acks}"), scenario, expected }
     };
     vec![
-        side("losing", "1", "false", Expected::shows(&[Effect::Lost])),
+        side("losing", "1", "false", Expected::shows(&[Effect::Lost]).and_dies_at(Stage::B2)),
         side("safe", "all", "true", Expected::none_of(&[Effect::Lost])),
     ]
 }

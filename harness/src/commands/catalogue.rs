@@ -77,6 +77,7 @@ impl Bench {
             let judged = self.run_once(side)?;
             let effects = Effects::of(&judged);
             let shown = side.expected.judge(judged.exit, &effects, &judged.verdict.short_of);
+            let shown = shown.and_then(|()| side.expected.judge_stages(&judged.verdict.stages));
             let told = |how: &str, missed: &[String]| line(side, &judged, &effects, how, missed);
             match (&shown, judged.exit) {
                 (Err(why), Exit::Inconclusive) if missed.len() + 1 < ATTEMPTS_MAX => missed.push(why.clone()),
@@ -112,11 +113,13 @@ fn missing(entry: &Entry, side: &Side) -> Option<String> {
 fn line(side: &Side, judged: &Judged, effects: &Effects, how: &str, missed: &[String]) -> String {
     let again: String =
         missed.iter().map(|why| format!("          tried again, its condition was not reached: {why}\n")).collect();
+    let stages = judged.verdict.stages.iter().map(|(stage, records)| format!("\n          {records} {stage}"));
     format!(
-        "{again}{:9} {:10} acked {:6}   {effects}   {how}\n          {}",
+        "{again}{:9} {:10} acked {:6}   {effects}   {how}{}\n          {}",
         side.name,
         side.setting,
         judged.judgement.counts.acked,
+        stages.collect::<String>(),
         judged.folder.path().display(),
     )
 }

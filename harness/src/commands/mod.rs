@@ -7,6 +7,7 @@ mod cluster;
 mod export;
 mod fetch;
 mod list;
+mod logs;
 mod run;
 mod schema;
 
@@ -66,6 +67,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Export(args)) => export::export(&args)?,
         Some(Command::Catalogue(args)) => catalogue::catalogue(args.command)?,
         Some(Command::Cluster(args)) => cluster::cluster(&args)?,
+        Some(Command::Logs(args)) => logs::logs(&args.command)?,
         Some(Command::Fetch(args)) => fetch::fetch(&args)?,
         Some(Command::List(args)) => list::list(&args)?,
         Some(Command::Schema(args)) => schema::schema(&args)?,

@@ -8,6 +8,7 @@ use super::{Cluster, Job};
 use crate::commands::Failure;
 use crate::scenario::{Faults, Scenario};
 use crate::settings::Owner;
+use crate::systems;
 use nemesis::{Ground, Next, Plan, PlanError, Runner, Timing};
 use results::json::Appender;
 use results::{RunFolder, json};
@@ -111,7 +112,10 @@ fn timing(scenario: &Scenario) -> Timing {
         let set = scenario.settings.get(Owner::Broker, name).and_then(|s| s.value.parse().ok());
         set.unwrap_or(default)
     };
+    let (recovery_ms, recovery_ms_max) = systems::of(&scenario.system).recovery_ms();
     Timing {
+        recovery_ms,
+        recovery_ms_max,
         fetch_wait_ms: ms("replica.fetch.wait.max.ms", defaults.fetch_wait_ms),
         lag_ms_max: ms("replica.lag.time.max.ms", defaults.lag_ms_max),
         session_ms: ms("broker.session.timeout.ms", defaults.session_ms),

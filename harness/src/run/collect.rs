@@ -36,6 +36,7 @@ pub fn gather(folder: &RunFolder) -> Result<(), FileError> {
     if let Some(replicas) = &files.replicas {
         write_replicas(&folder.replicas(), replicas)?;
     }
+    files.testimony.write(&folder.evidence())?;
     if files.problems.doubtful() == 0 && files.problems.foreign.is_empty() {
         write_history(&folder.history(), &files.recording)?;
     }

@@ -17,6 +17,7 @@ use crate::commands::Failure;
 use crate::run::Processes;
 use crate::scenario::{ClusterShape, Scenario, preset};
 use history::NodeId;
+use nemesis::Timing;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -107,6 +108,12 @@ pub trait System {
     /// How long the cluster may take to answer.
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
+    }
+
+    /// How long a killed node usually needs until it serves again, and how long that may take, milliseconds.
+    fn recovery_ms(&self) -> (u64, u64) {
+        let usual = Timing::default();
+        (usual.recovery_ms, usual.recovery_ms_max)
     }
 
     /// What a node prints once it serves, where it prints that: no node is asked before.

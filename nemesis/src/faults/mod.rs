@@ -2,6 +2,8 @@
 
 pub mod kill;
 pub mod kill_lagging;
+pub mod maroon;
+pub mod outlive;
 pub mod pause;
 pub mod restart;
 pub mod rolling_restart;

@@ -8,11 +8,16 @@
 //! what is torn, corrupt or out of order is a [`Finding`] with file and byte, never an error: a replica that died in the
 //! middle of a write is ordinary evidence. Only a disk that cannot be read at all is an error.
 //!
-//! Deliberately absent: indexes, producer snapshots, the metadata log. Source: Kafka's `DefaultRecordBatch`, KIP-98.
+//! Beside the records, each other kind of file has its reader here: indexes, producer snapshots, checkpoints. The metadata
+//! log's is [`crate::kraft`]. Source: Kafka's `DefaultRecordBatch`, KIP-98.
 
-mod checkpoint;
+pub mod batch;
+pub mod checkpoint;
 mod expand;
-mod records;
+pub mod index;
+pub mod producers;
+pub mod reader;
+pub mod records;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -125,7 +130,7 @@ fn read_log(folder: &Path, node: NodeId, log: LogId, run: u64, notes: &mut Notes
 }
 
 /// A log's segments by base offset.
-fn segments(folder: &Path) -> Result<Vec<(i64, PathBuf)>, FileError> {
+pub fn segments(folder: &Path) -> Result<Vec<(i64, PathBuf)>, FileError> {
     let mut segments = Vec::new();
     for entry in fs::read_dir(folder).map_err(unread(folder))? {
         let path = entry.map_err(unread(folder))?.path();
@@ -140,7 +145,7 @@ fn segments(folder: &Path) -> Result<Vec<(i64, PathBuf)>, FileError> {
 }
 
 /// Gathers the findings of one log.
-struct Notes {
+pub struct Notes {
     node: NodeId,
     log: Option<LogId>,
     data: PathBuf,
@@ -149,6 +154,11 @@ struct Notes {
 }
 
 impl Notes {
+    /// For files below `data`, of nobody in particular.
+    pub fn of(data: &Path) -> Notes {
+        Notes { node: NodeId(-1), log: None, data: data.to_owned(), findings: Vec::new(), dropped: 0 }
+    }
+
     fn add(&mut self, path: &Path, byte: u64, flaw: Flaw) {
         if self.findings.len() >= FINDINGS_PER_LOG_MAX {
             self.dropped += 1;
@@ -158,7 +168,8 @@ impl Notes {
         self.findings.push(Finding { node: self.node, log: self.log, file, byte, flaw });
     }
 
-    fn finish(mut self) -> Vec<Finding> {
+    /// What was found.
+    pub fn finish(mut self) -> Vec<Finding> {
         if let (Some(last), 1..) = (self.findings.last().cloned(), self.dropped) {
             self.findings.push(Finding { flaw: Flaw::More { count: self.dropped }, ..last });
         }

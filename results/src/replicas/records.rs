@@ -38,31 +38,42 @@ impl Codec {
     }
 }
 
-/// Calls `each` with the offset delta and the value of `count` records; `None` if the bytes are not exactly those.
-pub fn each(bytes: &[u8], codec: Codec, count: i32, each: impl FnMut(i32, &[u8])) -> Option<()> {
+/// A record within its batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Record<'a> {
+    /// From the batch's base offset.
+    pub offset_delta: i32,
+    /// From the batch's base timestamp, milliseconds.
+    pub timestamp_delta: i64,
+    /// Empty if absent.
+    pub key: &'a [u8],
+    /// Empty if absent.
+    pub value: &'a [u8],
+}
+
+/// Calls `each` with `count` records; `None` if the bytes are not exactly those.
+pub fn each(bytes: &[u8], codec: Codec, count: i32, each: impl FnMut(Record<'_>)) -> Option<()> {
     if codec == Codec::Plain {
         return plain(bytes, count, each);
     }
     plain(&expand(bytes, codec)?, count, each)
 }
 
-fn plain(mut bytes: &[u8], count: i32, mut each: impl FnMut(i32, &[u8])) -> Option<()> {
+fn plain(mut bytes: &[u8], count: i32, mut each: impl FnMut(Record<'_>)) -> Option<()> {
     for _ in 0..count {
         let length = usize::try_from(varint(&mut bytes)?).ok()?;
         let (mut record, rest) = bytes.split_at_checked(length)?;
         bytes = rest;
-        let (delta, value) = record_of(&mut record)?;
-        each(delta, value);
+        each(record_of(&mut record)?);
     }
     bytes.is_empty().then_some(())
 }
 
-fn record_of<'a>(record: &mut &'a [u8]) -> Option<(i32, &'a [u8])> {
+fn record_of<'a>(record: &mut &'a [u8]) -> Option<Record<'a>> {
     record.split_off_first()?;
-    varint(record)?;
-    let delta = i32::try_from(varint(record)?).ok().filter(|delta| *delta >= 0)?;
-    field(record)?;
-    Some((delta, field(record)?))
+    let timestamp_delta = varint(record)?;
+    let offset_delta = i32::try_from(varint(record)?).ok().filter(|delta| *delta >= 0)?;
+    Some(Record { offset_delta, timestamp_delta, key: field(record)?, value: field(record)? })
 }
 
 fn field<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {

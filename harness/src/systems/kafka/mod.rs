@@ -88,6 +88,10 @@ impl System for Kafka {
         Duration::from_secs(180)
     }
 
+    fn recovery_ms(&self) -> (u64, u64) {
+        (8_000, 60_000)
+    }
+
     fn ready_line(&self) -> Option<&'static str> {
         Some("Kafka Server started")
     }
