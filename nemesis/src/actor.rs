@@ -44,7 +44,28 @@ pub enum Actor {
     Observer,
 }
 
+/// The variable in whose value every process of a run carries its name; whatever it starts inherits it.
+pub const TAG: &str = "STORMGLASS_ACTOR";
+
 impl Actor {
+    /// The name a process carries; `None` for the observer.
+    pub fn tag(self) -> Option<String> {
+        match self {
+            Actor::Node(node) => Some(format!("node-{}", node.0)),
+            Actor::Client(client) => Some(format!("client-{}", client.0)),
+            Actor::Observer => None,
+        }
+    }
+
+    /// Whose name that is.
+    pub fn from_tag(tag: &str) -> Option<Actor> {
+        match tag.split_once('-')? {
+            ("node", id) => Some(Actor::Node(NodeId(id.parse().ok()?))),
+            ("client", id) => Some(Actor::Client(ClientId(id.parse().ok()?))),
+            _ => None,
+        }
+    }
+
     /// The node, if it is one.
     pub fn node(self) -> Option<NodeId> {
         match self {
@@ -67,5 +88,18 @@ impl fmt::Display for Actor {
             Actor::Client(client) => write!(f, "client {}", client.0),
             Actor::Observer => f.write_str("the observer"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_as_it_was_given() {
+        for actor in [Actor::Node(NodeId(3)), Actor::Node(NodeId(100)), Actor::Client(ClientId(0))] {
+            assert_eq!(Actor::from_tag(&actor.tag().unwrap()), Some(actor));
+        }
+        assert!(["", "node", "node-x", "client--1", "observer-1"].iter().all(|tag| Actor::from_tag(tag).is_none()));
     }
 }

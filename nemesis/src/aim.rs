@@ -36,10 +36,71 @@ pub enum Aim {
     Consumer,
     /// The cluster as a whole: the fault itself says who.
     Cluster,
+    /// Requests of a kind, wherever clients send them.
+    Requests(Api),
+}
+
+/// A kind of request of the Kafka protocol that faults are aimed at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs, reason = "named as in the protocol")]
+pub enum Api {
+    Produce,
+    Fetch,
+    Metadata,
+    OffsetCommit,
+    FindCoordinator,
+    JoinGroup,
+    Heartbeat,
+    InitProducerId,
+    AddPartitionsToTxn,
+    EndTxn,
+}
+
+impl Api {
+    /// Its number in the protocol.
+    pub fn key(self) -> i16 {
+        match self {
+            Api::Produce => 0,
+            Api::Fetch => 1,
+            Api::Metadata => 3,
+            Api::OffsetCommit => 8,
+            Api::FindCoordinator => 10,
+            Api::JoinGroup => 11,
+            Api::Heartbeat => 12,
+            Api::InitProducerId => 22,
+            Api::AddPartitionsToTxn => 24,
+            Api::EndTxn => 26,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Api::Produce => "produce",
+            Api::Fetch => "fetch",
+            Api::Metadata => "metadata",
+            Api::OffsetCommit => "offset-commit",
+            Api::FindCoordinator => "find-coordinator",
+            Api::JoinGroup => "join-group",
+            Api::Heartbeat => "heartbeat",
+            Api::InitProducerId => "init-producer-id",
+            Api::AddPartitionsToTxn => "add-partitions-to-txn",
+            Api::EndTxn => "end-txn",
+        }
+    }
+
+    /// True if only members of a group send it.
+    pub fn is_of_groups(self) -> bool {
+        matches!(self, Api::OffsetCommit | Api::JoinGroup | Api::Heartbeat)
+    }
+
+    /// True if only producers with transactions send it.
+    pub fn is_of_transactions(self) -> bool {
+        matches!(self, Api::AddPartitionsToTxn | Api::EndTxn)
+    }
 }
 
 impl Aim {
-    /// Every aim.
+    /// Every aim that is somebody.
     pub const ALL: [Aim; 13] = [
         Aim::Leader,
         Aim::Follower,
@@ -86,6 +147,7 @@ impl Aim {
             Aim::Producer => "producer",
             Aim::Consumer => "consumer",
             Aim::Cluster => "cluster",
+            Aim::Requests(api) => api.word(),
         }
     }
 
@@ -105,12 +167,16 @@ impl Aim {
             Aim::Producer => "a producer's process",
             Aim::Consumer => "a consumer's process",
             Aim::Cluster => "the cluster",
+            Aim::Requests(api) => api.word(),
         }
     }
 
     /// True if it hits one process, never several.
     pub fn is_single(self) -> bool {
-        !matches!(self, Aim::Isr | Aim::All | Aim::Some | Aim::Minority | Aim::Majority | Aim::Cluster)
+        !matches!(
+            self,
+            Aim::Isr | Aim::All | Aim::Some | Aim::Minority | Aim::Majority | Aim::Cluster | Aim::Requests(_)
+        )
     }
 
     /// The duty it asks for, if it is one that only the cluster can tell.
@@ -134,7 +200,8 @@ impl Aim {
                 let duty = self.duty().unwrap_or(Duty::Controller);
                 scene.on_duty(duty).map(|node| vec![node.into()]).ok_or(Skip::NobodyOnDuty(duty))
             }
-            Aim::All | Aim::Cluster => Ok(nodes(scene.of_part(NodePart::Broker))),
+            Aim::Requests(Api::Produce | Api::Fetch) => Ok(vec![scene.leader(log)?.0.into()]),
+            Aim::All | Aim::Cluster | Aim::Requests(_) => Ok(nodes(scene.of_part(NodePart::Broker))),
             Aim::Some => Ok(nodes(some(scene, pick))),
             Aim::Minority => around_leader(scene, log, |brokers| (brokers.saturating_sub(1)) / 2).map(nodes),
             Aim::Majority => around_leader(scene, log, |brokers| brokers / 2 + 1).map(nodes),

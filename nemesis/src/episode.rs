@@ -344,7 +344,7 @@ impl Episode {
             aim @ (Aim::Controller | Aim::GroupCoordinator | Aim::TransactionCoordinator) => {
                 all(&|target| aim.duty().is_some_and(|duty| target.duties.contains(&duty)))
             }
-            Aim::All | Aim::Some | Aim::Cluster => all(&|_| true),
+            Aim::All | Aim::Some | Aim::Cluster | Aim::Requests(_) => all(&|_| true),
         }
     }
 

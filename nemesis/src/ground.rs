@@ -73,6 +73,10 @@ impl Ground {
             Aim::Controller if self.controllers == 0 => "no node is a controller alone",
             Aim::GroupCoordinator if !self.groups => "no consumers of this workload share a group",
             Aim::TransactionCoordinator if !self.transactions => "no producer of this workload uses transactions",
+            Aim::Requests(api) if api.is_of_groups() && !self.groups => "no consumers of this workload share a group",
+            Aim::Requests(api) if api.is_of_transactions() && !self.transactions => {
+                "no producer of this workload uses transactions"
+            }
             _ => return None,
         };
         Some(why.to_owned())

@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use crate::faults;
+use crate::faults::isolate::From;
 
 macro_rules! harms {
     ($($harm:ident => $definition:expr),* $(,)?) => {
@@ -36,4 +37,25 @@ harms! {
     Restart => faults::restart::Restart,
     RollingRestart => faults::rolling_restart::RollingRestart,
     Throttle => faults::throttle::Throttle,
+    Isolate => faults::isolate::Isolate(From::Everybody),
+    IsolateWithClients => faults::isolate::Isolate(From::OtherNodes),
+    IsolateFromClients => faults::isolate::Isolate(From::Clients),
+    IsolateFromControllers => faults::isolate::Isolate(From::Controllers),
+    Mute => faults::one_way::OneWay::Mute,
+    Deafen => faults::one_way::OneWay::Deafen,
+    PartitionHalves => faults::partition::Partition::Halves,
+    PartitionRing => faults::partition::Partition::Ring,
+    PartitionBridge => faults::partition::Partition::Bridge,
+    Slow => faults::slow::Slow::Latency,
+    Jitter => faults::slow::Slow::Jitter,
+    Narrow => faults::narrow::Narrow,
+    Stall => faults::stall::Stall,
+    Reset => faults::reset::Reset,
+    Refuse => faults::door::Shut::Refuse,
+    BlackHole => faults::door::Shut::BlackHole,
+    DropRequest => faults::frame::Frame::DropRequest,
+    DropResponse => faults::frame::Frame::DropResponse,
+    DelayRequest => faults::frame::Frame::DelayRequest,
+    DelayResponse => faults::frame::Frame::DelayResponse,
+    DuplicateRequest => faults::frame::Frame::DuplicateRequest,
 }

@@ -6,7 +6,7 @@
 //!
 //! **Invariants:** whatever happens, the runner ends with every node running, or says which one it could not start. An
 //! episode is called effective only by evidence, never because it was asked for. Nothing here sleeps, spawns a thread
-//! or a process, or reads a clock of its own.
+//! or a process, or reads a clock of its own; [`proxy`] alone does, which is a process by itself.
 
 mod act;
 pub mod actor;
@@ -24,6 +24,7 @@ pub mod heal;
 pub mod mix;
 pub mod network;
 pub mod plan;
+pub mod proxy;
 pub mod runner;
 pub mod scene;
 #[cfg(test)]
@@ -34,7 +35,7 @@ mod throttle;
 mod watch;
 
 pub use actor::{Actor, ClientId, ClientPart};
-pub use aim::Aim;
+pub use aim::{Aim, Api};
 pub use cluster::Cluster;
 pub use coverage::{Coverage, Floors, MissedFloor};
 pub use episode::Episode;

@@ -151,11 +151,11 @@ pub struct Traffic {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
-    /// Bytes that arrived while nothing held them up.
+    /// Bytes that arrived.
     pub passed: u64,
     /// Bytes that were sent while the link was cut or stalled.
     pub held: u64,
-    /// Bytes that arrived late on purpose.
+    /// Bytes that were sent while they had to arrive late.
     pub delayed: u64,
     /// Connections opened by `from`.
     pub connects: u64,
@@ -167,6 +167,8 @@ pub struct Counts {
     pub refused: u64,
     /// Requests, or answers to requests, of `from` that were tampered with.
     pub frames: u64,
+    /// Answers of `from` in which addresses were replaced.
+    pub rewritten: u64,
 }
 
 impl Counts {
@@ -181,6 +183,7 @@ impl Counts {
             resets: self.resets.saturating_sub(before.resets),
             refused: self.refused.saturating_sub(before.refused),
             frames: self.frames.saturating_sub(before.frames),
+            rewritten: self.rewritten.saturating_sub(before.rewritten),
         }
     }
 }
@@ -195,6 +198,7 @@ impl std::ops::AddAssign for Counts {
         self.resets += other.resets;
         self.refused += other.refused;
         self.frames += other.frames;
+        self.rewritten += other.rewritten;
     }
 }
 

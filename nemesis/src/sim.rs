@@ -254,7 +254,10 @@ impl Sim {
                 match weather.first() {
                     None => counts.passed += steps * BYTES,
                     Some(Weather::Cut | Weather::Stalled | Weather::Reset) => counts.held += steps * BYTES,
-                    Some(Weather::Slow { .. } | Weather::Narrow { .. }) => counts.delayed += steps * BYTES,
+                    Some(Weather::Slow { .. } | Weather::Narrow { .. }) => {
+                        counts.delayed += steps * BYTES;
+                        counts.passed += steps * BYTES;
+                    }
                 }
             }
         }

@@ -1,17 +1,32 @@
 //! The harms, one a file.
 
+pub mod door;
+pub mod frame;
+pub mod isolate;
 pub mod kill;
 pub mod kill_lagging;
 pub mod maroon;
+pub mod narrow;
+pub mod one_way;
 pub mod outlive;
+pub mod partition;
 pub mod pause;
+pub mod reset;
 pub mod restart;
 pub mod rolling_restart;
+pub mod slow;
+pub mod stall;
 pub mod terminate;
 pub mod throttle;
 
+use crate::actor::Actor;
 use crate::aim::Aim;
+use crate::episode::{Episode, Evidence, Phase};
 use crate::ground::Timing;
+use crate::network::{Counts, Network, Weather};
+use crate::scene::Scene;
+use crate::step::Step;
+use std::ops::RangeInclusive;
 
 /// Whose process can be hit: any node's and any client's that matters.
 const PROCESSES: &[Aim] = &[
@@ -36,4 +51,67 @@ fn patience_ms(aim: Aim, timing: &Timing) -> u64 {
         Aim::Producer | Aim::Consumer => 0,
         _ => timing.session_ms,
     }
+}
+
+/// Nodes whose links can be broken.
+const LINKED: &[Aim] = Aim::NODES.as_slice();
+
+/// Everybody but these.
+fn others(scene: &Scene, these: &[Actor]) -> Vec<Actor> {
+    scene.everybody().into_iter().filter(|actor| !these.contains(actor)).collect()
+}
+
+/// A cut long enough that somebody notices.
+fn cut_ms(timing: &Timing) -> RangeInclusive<u64> {
+    let noticed = timing.lag_ms_max.max(timing.session_ms) + 500;
+    noticed..=noticed + 1500
+}
+
+/// Puts the network into force for a while and notes what it did.
+fn network(network: Network, hold_ms: u64) -> Vec<Step> {
+    vec![Step::Network(Box::new(network)), Step::Hold(hold_ms), Step::Traffic]
+}
+
+/// Every rule of an episode with what was counted.
+fn links(episode: &Episode) -> impl Iterator<Item = (Weather, Counts, u64)> {
+    episode.evidence.iter().filter_map(|e| match e {
+        Evidence::Links { weather, counts, for_ms, .. } => Some((*weather, *counts, *for_ms)),
+        _ => None,
+    })
+}
+
+/// True if there is a rule, and this holds of each.
+fn every_link(episode: &Episode, holds: impl Fn(Weather, Counts, u64) -> bool) -> bool {
+    links(episode).next().is_some() && links(episode).all(|(weather, counts, for_ms)| holds(weather, counts, for_ms))
+}
+
+/// True if something was sent in each direction that was cut and nothing arrived, and somebody noticed.
+fn shows_cut(episode: &Episode) -> bool {
+    let cut = every_link(episode, |_, counts, _| counts.held + counts.connects_held > 0 && counts.passed == 0);
+    let tried_again = links(episode).any(|(_, counts, _)| counts.connects_held > 0);
+    cut && (tried_again || episode.shows_change() || shows_unanswered(episode))
+}
+
+/// True if the observer got no answer while the harm lasted.
+fn shows_unanswered(episode: &Episode) -> bool {
+    let unanswered =
+        |e: &Evidence| matches!(e, Evidence::RoundTrips { phase: Phase::During, us, .. } if us.contains(&None));
+    episode.evidence.iter().any(unanswered)
+}
+
+/// True if every round trip while the harm lasted took longer than every one before, by half of `by_us` at least.
+fn shows_slowness(episode: &Episode, by_us: u64) -> bool {
+    let trips = |wanted: Phase| {
+        episode
+            .evidence
+            .iter()
+            .filter_map(move |e| match e {
+                Evidence::RoundTrips { phase, us, .. } if *phase == wanted => Some(us.iter().copied()),
+                _ => None,
+            })
+            .flatten()
+    };
+    let before = trips(Phase::Before).flatten().max();
+    let during = trips(Phase::During).map(|us| us.unwrap_or(u64::MAX)).min();
+    matches!((before, during), (Some(before), Some(during)) if during > before.saturating_add(by_us / 2))
 }
