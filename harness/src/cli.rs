@@ -4,8 +4,10 @@ use crate::settings::Override;
 use crate::systems::Capability;
 use crate::units;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use nemesis::{FaultKind, UnknownFault};
 use results::foreign::Format;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Shown by `stormglass` alone.
@@ -69,6 +71,9 @@ pub enum Command {
     /// A client process of a run (started by `run`)
     #[command(hide = true)]
     Client(ClientArgs),
+    /// The proxy before the nodes of a run (started by `run`)
+    #[command(hide = true)]
+    Proxy(ClientArgs),
     /// The guard of a run (started by `run`)
     #[command(hide = true)]
     Guard,
@@ -163,12 +168,50 @@ pub struct RunArgs {
     /// Comma-separated fault names, `all` or `none`; a leading `-` takes one away (see `stormglass list faults`)
     #[arg(short, long, default_value = "all", value_name = "LIST", allow_hyphen_values = true)]
     pub faults: String,
+    /// A schedule of faults from a file (see `stormglass run --help`)
+    #[arg(long, value_name = "FILE", conflicts_with = "faults")]
+    pub schedule: Option<PathBuf>,
+    /// Effective episodes below which the run is inconclusive: FAULT=N, or *=N for every fault that is asked for
+    #[arg(long, value_name = "FAULT=N")]
+    pub floor: Vec<Floor>,
+    /// For tests of the harness: replace what does the breaking by something that does nothing
+    #[arg(long, value_name = "WHAT", hide = true)]
+    pub plant_injector: Option<PlantedInjector>,
     /// What is tested.
     #[command(flatten)]
     pub system: SystemArgs,
     /// Where and how to leave results
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Injectors that can be planted.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PlantedInjector {
+    /// Reports everything as done and does nothing
+    Noop,
+}
+
+/// `FAULT=N` or `*=N`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Floor {
+    /// Which; every one that is asked for if absent.
+    pub fault: Option<FaultKind>,
+    /// How many effective episodes at least.
+    pub episodes_min: u32,
+}
+
+impl FromStr for Floor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Floor, String> {
+        let malformed = || format!("`{text}` is not a floor; write kill-leader=3, or *=1");
+        let (name, number) = text.split_once('=').ok_or_else(malformed)?;
+        let episodes_min = number.trim().parse().map_err(|_| malformed())?;
+        let fault =
+            if name.trim() == "*" { None } else { Some(name.trim().parse().map_err(|e: UnknownFault| e.to_string())?) };
+        Ok(Floor { fault, episodes_min })
+    }
 }
 
 fn controllers(text: &str) -> Result<u16, String> {

@@ -229,7 +229,13 @@ fn short_of(files: &Files, judgement: &Judgement, coverage: &Coverage) -> Vec<St
         None => short.push("the run has no end: its controller was killed, or it is still going on".into()),
         Some(end) => short.extend(end.unhealed.iter().chain(&end.surprises).cloned()),
     }
-    let floors = Floors { exposed_min: files.scenario.floors.exposed_episodes_min, ..Floors::default() };
+    let asked = files.scenario.floors.clone();
+    let floors = Floors {
+        exposed_min: asked.exposed_episodes_min,
+        effective_min_by_fault: asked.effective_min,
+        effective_min_each: asked.effective_min_each,
+        ..Floors::default()
+    };
     short.extend(floors.missed(coverage).iter().map(ToString::to_string));
     if files.problems.doubtful() > 0 {
         short.push(format!("{} journal entries do not fit together", files.problems.doubtful()));

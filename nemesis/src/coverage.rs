@@ -78,12 +78,17 @@ pub struct Floors {
     pub exposed_min: u32,
     /// Exposed episodes of a fault.
     pub exposed_min_by_fault: BTreeMap<FaultKind, u32>,
+    /// Effective episodes of a fault.
+    pub effective_min_by_fault: BTreeMap<FaultKind, u32>,
+    /// Effective episodes of every fault that was asked for. Whatever it is, a fault that was surely done and never seen
+    /// to bite misses a floor.
+    pub effective_min_each: u32,
 }
 
 impl Default for Floors {
     /// One effective and exposed episode.
     fn default() -> Floors {
-        Floors { effective_min: 1, exposed_min: 1, exposed_min_by_fault: BTreeMap::new() }
+        Floors { effective_min: 1, exposed_min: 1, ..Floors::none() }
     }
 }
 
@@ -106,6 +111,24 @@ pub enum MissedFloor {
         /// Required.
         floor: u32,
     },
+    /// Too few of one fault bit.
+    #[error("{found} effective episodes of `{fault}`, the floor is {floor}")]
+    EffectiveOf {
+        /// Which.
+        fault: FaultKind,
+        /// Counted.
+        found: u32,
+        /// Required.
+        floor: u32,
+    },
+    /// A fault was surely done, and never bit.
+    #[error("`{fault}` was done {installed} times and never seen to take effect")]
+    NeverEffective {
+        /// Which.
+        fault: FaultKind,
+        /// How often it was done.
+        installed: u32,
+    },
     /// Too few of one fault did.
     #[error("{found} exposed episodes of `{fault}`, the floor is {floor}")]
     ExposedOf {
@@ -121,7 +144,13 @@ pub enum MissedFloor {
 impl Floors {
     /// No floor at all: for runs that break nothing.
     pub fn none() -> Floors {
-        Floors { effective_min: 0, exposed_min: 0, exposed_min_by_fault: BTreeMap::new() }
+        Floors {
+            effective_min: 0,
+            exposed_min: 0,
+            exposed_min_by_fault: BTreeMap::new(),
+            effective_min_by_fault: BTreeMap::new(),
+            effective_min_each: 0,
+        }
     }
 
     /// The floors that `coverage` does not reach.
@@ -135,10 +164,29 @@ impl Floors {
         if found < floor {
             missed.push(MissedFloor::Exposed { found, floor });
         }
+        missed.extend(self.missed_effects(coverage));
         let found = |fault: FaultKind| coverage.faults.get(&fault).map_or(0, |tally| tally.exposed);
         let by_fault = self.exposed_min_by_fault.iter().filter(|(fault, floor)| found(**fault) < **floor);
         missed.extend(by_fault.map(|(&fault, &floor)| MissedFloor::ExposedOf { fault, found: found(fault), floor }));
         missed
+    }
+
+    /// Faults of which too few episodes bit.
+    fn missed_effects(&self, coverage: &Coverage) -> Vec<MissedFloor> {
+        let mut floors = self.effective_min_by_fault.clone();
+        for fault in coverage.faults.keys() {
+            floors.entry(*fault).or_insert(self.effective_min_each);
+        }
+        let missed = |(fault, floor): (FaultKind, u32)| {
+            let tally = coverage.faults.get(&fault).copied().unwrap_or_default();
+            let (found, installed) = (tally.effective, tally.installed);
+            match found {
+                found if found < floor => Some(MissedFloor::EffectiveOf { fault, found, floor }),
+                0 if installed > 0 => Some(MissedFloor::NeverEffective { fault, installed }),
+                _ => None,
+            }
+        };
+        floors.into_iter().filter_map(missed).collect()
     }
 }
 
@@ -176,16 +224,17 @@ mod tests {
         let kill: FaultKind = "kill-leader".parse().unwrap();
         let none_effective = "0 effective episodes, the floor is 1";
         let none_exposed = "0 episodes with an acknowledged record at risk, the floor is 1";
+        let never = "`kill-leader` was done 1 times and never seen to take effect";
         let unsure = Outcome::Indeterminate { reason: "".into() };
         for (episodes, expected) in [
             (vec![], vec![none_effective, none_exposed]),
-            (vec![(episode(kill, Outcome::Installed, false), 9)], vec![none_effective, none_exposed]),
+            (vec![(episode(kill, Outcome::Installed, false), 9)], vec![none_effective, none_exposed, never]),
             (vec![(episode(kill, Outcome::Installed, true), 0)], vec![none_exposed]),
             (vec![(episode(kill, unsure, true), 9)], vec![none_effective, none_exposed]),
             (vec![(episode(kill, Outcome::Installed, true), 1)], vec![]),
         ] {
             assert_eq!(missed(&Floors::default(), &episodes), expected, "{episodes:?}");
-            assert!(missed(&Floors::none(), &episodes).is_empty());
+            assert!(missed(&Floors::none(), &episodes).iter().all(|floor| floor == never));
         }
     }
 

@@ -253,7 +253,10 @@ impl Sim {
                 counts.frames += if lies { 0 } else { steps * frames as u64 };
                 match weather.first() {
                     None => counts.passed += steps * BYTES,
-                    Some(Weather::Cut | Weather::Stalled | Weather::Reset) => counts.held += steps * BYTES,
+                    Some(Weather::Cut | Weather::Stalled | Weather::Reset) => {
+                        counts.held += steps * BYTES;
+                        counts.connects_held += u64::from(steps > 100 && weather.contains(&Weather::Cut));
+                    }
                     Some(Weather::Slow { .. } | Weather::Narrow { .. }) => {
                         counts.delayed += steps * BYTES;
                         counts.passed += steps * BYTES;

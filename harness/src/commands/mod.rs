@@ -73,6 +73,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Schema(args)) => schema::schema(&args)?,
         Some(Command::Bench(args)) => bench::bench(&args)?,
         Some(Command::Broker(args)) => return Ok(code(broker::main_from_properties(&args.config))),
+        Some(Command::Proxy(args)) => return Ok(code(nemesis::proxy::main(&args.spec))),
         Some(Command::Client(args)) => return Ok(code(workloads::client::main(&args.spec))),
         Some(Command::Guard) => return Ok(code(guard::process::main())),
     };

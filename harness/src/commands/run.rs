@@ -1,9 +1,9 @@
 //! `stormglass run`: arguments as typed become a scenario as meant, and the scenario a run.
 
 use super::Failure;
-use crate::cli::{Keep, OutputArgs, RunArgs, SystemArgs};
+use crate::cli::{Floor, Keep, OutputArgs, PlantedInjector, RunArgs, SystemArgs};
 use crate::run::{self, Job};
-use crate::scenario::{ClusterShape, Faults, Keeping, Load, Scenario, preset};
+use crate::scenario::{ClusterShape, Faults, Floors, Injector, Keeping, Load, Scenario, preset};
 use crate::settings::{Origin, Owner, Setting, Settings};
 use crate::systems::{self, SystemChoice};
 use crate::{suggest, terminal};
@@ -67,10 +67,19 @@ fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
         seed: args.seed.unwrap_or_else(random_seed),
         load: Load { time: args.time, rate_per_s: args.rate, record_bytes: args.record },
         faults: Faults::Drawn(mix),
+        floors: floors(&args.floor),
+        injector: args.plant_injector.map_or(Injector::Real, |PlantedInjector::Noop| Injector::Noop),
         ..quiet(&args.system)?
     };
     scenario.skip_what_it_lacks(&systems::of(&scenario.system).capabilities());
     Ok(scenario)
+}
+
+fn floors(typed: &[Floor]) -> Floors {
+    let each = typed.iter().filter(|floor| floor.fault.is_none()).map(|floor| floor.episodes_min).max();
+    let one = |floor: &Floor| Some((floor.fault?, floor.episodes_min));
+    let effective_min = typed.iter().filter_map(one).collect();
+    Floors { effective_min, effective_min_each: each.unwrap_or(0), ..preset::FLOORS }
 }
 
 /// The system under test as typed.

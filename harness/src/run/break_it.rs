@@ -3,17 +3,19 @@
 use super::clients::Clients;
 use super::interrupt::Interrupt;
 use super::live::Live;
+use super::log_ends::LogEnds;
 use super::processes::Processes;
 use super::{Cluster, Job};
 use crate::commands::Failure;
-use crate::scenario::{Faults, Scenario};
+use crate::scenario::{Faults, Injector, Scenario};
 use crate::settings::Owner;
 use crate::systems;
-use nemesis::{Ground, Next, Plan, PlanError, Runner, Timing};
+use nemesis::{Ground, Next, Noop, Plan, PlanError, Runner, Timing};
 use results::json::Appender;
 use results::{RunFolder, json};
 use std::time::Duration;
 use workloads::clock;
+use workloads::workload::Need;
 
 /// Longest time between two looks at the world.
 const TICK: Duration = Duration::from_millis(20);
@@ -33,6 +35,10 @@ pub struct Field<'a> {
     pub cluster: &'a mut Cluster,
     /// Its clients.
     pub clients: &'a mut Clients,
+    /// The ends of replicas, followed.
+    pub ends: &'a mut LogEnds,
+    /// What does the breaking.
+    pub injector: Injector,
 }
 
 impl Field<'_> {
@@ -45,10 +51,16 @@ impl Field<'_> {
         if stop || failure.is_some() {
             runner.interrupt();
         }
-        let Field { processes, cluster, clients } = self;
-        let topic = cluster.topic.as_str();
-        let mut live = Live { processes, nodes: &mut cluster.nodes, tally: &clients.tally, topic };
-        (runner.tick(&mut live), failure)
+        let proxy_gone = self.cluster.network.is_gone(self.processes);
+        let failure = failure.or_else(|| proxy_gone.then(|| Failure::internal("the proxy ended by itself")));
+        let Field { processes, cluster, clients, ends, injector } = self;
+        let Cluster { nodes, topic, logs, network, .. } = &mut **cluster;
+        let mut live = Live { processes, nodes, clients, network, ends, logs, topic };
+        let next = match injector {
+            Injector::Real => runner.tick(&mut live),
+            Injector::Noop => runner.tick(&mut Noop(&mut live)),
+        };
+        (next, failure)
     }
 }
 
@@ -99,8 +111,8 @@ fn ground(scenario: &Scenario) -> Ground {
         brokers: shape.brokers.into(),
         controllers: shape.controllers.into(),
         replication: shape.replication.into(),
-        groups: false,
-        transactions: false,
+        groups: scenario.workload.needs().contains(&Need::Groups),
+        transactions: scenario.workload.needs().contains(&Need::Transactions),
         timing: timing(scenario),
     }
 }

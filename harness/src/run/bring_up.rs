@@ -1,5 +1,6 @@
 //! From a scenario to a cluster that answers: ports, folders, processes, the topic.
 
+use super::network::Hold;
 use super::nodes::Nodes;
 use super::processes::Processes;
 use crate::commands::Failure;
@@ -9,6 +10,7 @@ use crate::settings::Owner;
 use crate::systems::{self, NodePlan, NodeRole, System};
 use crate::{ports, wait};
 use history::LogId;
+use nemesis::Need;
 use results::Exit;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -29,6 +31,8 @@ pub struct Cluster {
     pub topic: String,
     /// Its logs.
     pub logs: Vec<LogPlace>,
+    /// The hold on the network between everybody.
+    pub network: Hold,
     /// Replicas of each.
     pub replication: usize,
     /// From the first process to the last answer, the topic's leaders and in-sync replicas included.
@@ -45,22 +49,27 @@ impl Cluster {
 /// Starts every node below `folder` and creates the topic. Exit 69 if one ends or none answers.
 pub fn bring_up(scenario: &Scenario, folder: &Path, processes: &mut Processes) -> Result<Cluster, Failure> {
     let system = systems::of(&scenario.system);
-    let plans = lay_out(scenario, &*system, folder)?;
+    let proxied = scenario.faults.need(Need::Proxy) && system.ports(scenario) > 0;
+    let plans = lay_out(scenario, &*system, folder, proxied)?;
+    let network = match proxied {
+        true => Hold::start(&plans, system.advertises(), folder, processes)?,
+        false => Hold::default(),
+    };
     let began = Instant::now();
     let mut nodes = Nodes::new(plans);
     for id in nodes.ours() {
         nodes.start(id, processes).map_err(|e| no_start(e.to_string()))?;
     }
     let (logs, replication) = (logs_of(scenario), usize::from(scenario.cluster.replication));
-    let mut cluster = Cluster { nodes, topic: scenario.topic(), logs, replication, took: Duration::ZERO };
+    let mut cluster = Cluster { nodes, topic: scenario.topic(), logs, network, replication, took: Duration::ZERO };
     await_topics(scenario, &*system, &mut cluster, processes)?;
     cluster.took = began.elapsed();
     Ok(cluster)
 }
 
-fn lay_out(scenario: &Scenario, system: &dyn System, folder: &Path) -> Result<Vec<NodePlan>, Failure> {
+fn lay_out(scenario: &Scenario, system: &dyn System, folder: &Path, proxied: bool) -> Result<Vec<NodePlan>, Failure> {
     let count = system.ports(scenario);
-    let seats = ports::seats(count, scenario.cluster.base_port, false);
+    let seats = ports::seats(count, scenario.cluster.base_port, proxied);
     let seats = seats.ok_or_else(|| no_start(format!("there are no ports for {count} nodes")))?;
     system.lay_out(scenario, folder, &seats).map_err(|e| no_start(e.to_string()))
 }

@@ -1,14 +1,19 @@
 //! The running cluster as the nemesis sees it: nodes are processes, roles are what brokers answer right now.
 
+use super::clients::Clients;
+use super::log_ends::LogEnds;
+use super::network::Hold;
 use super::nodes::Nodes;
 use super::processes::Processes;
-use super::tally::Tally;
+use crate::guard::Signal;
+use crate::systems::{NodeRole, Owned};
 use history::{LogId, Nanos, NodeId, Offset};
 use nemesis::cluster::{Appends, Cluster, Duties, Life, LogRoles, NodePart, NodeState, Probe, Reaped, Refusal};
 use nemesis::network::{Network, Traffic};
 use nemesis::{Actor, ClientId, ClientPart};
 use std::collections::BTreeMap;
 use workloads::clock::{self, Deadline};
+use workloads::spec::LogPlace;
 use workloads::wire::{Connection, PartitionView, WireError};
 
 const CLIENT: &str = "stormglass-controller";
@@ -20,8 +25,14 @@ pub struct Live<'a> {
     pub processes: &'a mut Processes,
     /// Its nodes.
     pub nodes: &'a mut Nodes,
-    /// What clients have appended.
-    pub tally: &'a Tally,
+    /// Its clients, and what they have appended.
+    pub clients: &'a mut Clients,
+    /// The hold on the network.
+    pub network: &'a mut Hold,
+    /// The ends of replicas, followed.
+    pub ends: &'a mut LogEnds,
+    /// Its logs.
+    pub logs: &'a [LogPlace],
     /// The topic under load.
     pub topic: &'a str,
 }
@@ -46,31 +57,50 @@ impl Cluster for Live<'_> {
     }
 
     fn clients(&self) -> Vec<(ClientId, ClientPart)> {
-        Vec::new()
+        self.clients.parts()
     }
 
     fn state(&self, who: Actor) -> NodeState {
-        who.node().map_or(NodeState::Down, |node| self.nodes.state(node))
+        match who {
+            Actor::Node(node) => self.nodes.state(node),
+            Actor::Client(client) => self.clients.state(client),
+            Actor::Observer => NodeState::Down,
+        }
     }
 
     fn kill(&mut self, who: Actor) -> Result<Reaped, Refusal> {
-        self.nodes.kill(node(who)?, self.processes)
+        match who {
+            Actor::Client(client) => self.clients.end(client, Signal::Kill, self.processes),
+            who => self.nodes.kill(node(who)?, self.processes),
+        }
     }
 
     fn terminate(&mut self, who: Actor) -> Result<Reaped, Refusal> {
-        self.nodes.terminate(node(who)?, self.processes)
+        match who {
+            Actor::Client(client) => self.clients.end(client, Signal::Terminate, self.processes),
+            who => self.nodes.terminate(node(who)?, self.processes),
+        }
     }
 
     fn pause(&mut self, who: Actor) -> Result<(), Refusal> {
-        self.nodes.pause(node(who)?, self.processes)
+        match who {
+            Actor::Client(client) => self.clients.pause(client, self.processes),
+            who => self.nodes.pause(node(who)?, self.processes),
+        }
     }
 
     fn resume(&mut self, who: Actor) -> Result<(), Refusal> {
-        self.nodes.resume(node(who)?, self.processes)
+        match who {
+            Actor::Client(client) => self.clients.resume(client, self.processes),
+            who => self.nodes.resume(node(who)?, self.processes),
+        }
     }
 
     fn start(&mut self, who: Actor) -> Result<Life, Refusal> {
-        self.nodes.start(node(who)?, self.processes)
+        match who {
+            Actor::Client(client) => self.clients.start_successor(client, self.processes),
+            who => self.nodes.start(node(who)?, self.processes),
+        }
     }
 
     /// Every running broker is asked; of several answers about a partition the one of the latest reign counts.
@@ -90,7 +120,7 @@ impl Cluster for Live<'_> {
     }
 
     fn appends(&self, log: LogId) -> Appends {
-        self.tally.appends(log)
+        self.clients.tally.appends(log)
     }
 
     fn probe(&mut self, node: NodeId, timeout_ms: u64) -> Probe {
@@ -104,7 +134,11 @@ impl Cluster for Live<'_> {
     }
 
     fn process_state(&self, who: Actor) -> Option<char> {
-        self.nodes.process_state(who.node()?)
+        match who {
+            Actor::Node(node) => self.nodes.process_state(node),
+            Actor::Client(client) => self.clients.process_state(client),
+            Actor::Observer => None,
+        }
     }
 
     /// Of several controllers nobody is asked yet which one is active.
@@ -115,20 +149,25 @@ impl Cluster for Live<'_> {
         Duties { controller, ..Duties::default() }
     }
 
-    fn log_ends(&mut self, _: LogId) -> Vec<(NodeId, Offset)> {
-        Vec::new()
+    /// As the brokers' files have it, up or down.
+    fn log_ends(&mut self, log: LogId) -> Vec<(NodeId, Offset)> {
+        let Some(place) = self.logs.iter().find(|place| place.id == log) else { return Vec::new() };
+        let folder = format!("{}-{}", place.topic, place.partition);
+        let brokers = self.nodes.plans().filter(|plan| plan.role == NodeRole::Broker && plan.owned == Owned::Ours);
+        let ends = &mut *self.ends;
+        brokers.filter_map(|plan| Some((plan.id, ends.of(plan.id, &plan.data.join(&folder))?))).collect()
     }
 
     fn set_network(&mut self, network: &Network) -> Result<(), Refusal> {
-        if network.is_clear() { Ok(()) } else { Err(Refusal("there is no proxy before the nodes".into())) }
+        self.network.set(network)
     }
 
     fn network(&self) -> Network {
-        Network::default()
+        self.network.network().clone()
     }
 
     fn traffic(&mut self) -> Result<Vec<Traffic>, Refusal> {
-        Ok(Vec::new())
+        self.network.traffic()
     }
 
     fn round_trip(&mut self, node: NodeId, timeout_ms: u64) -> Option<u64> {

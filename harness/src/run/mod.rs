@@ -11,6 +11,8 @@ mod collect;
 mod effective;
 mod interrupt;
 mod live;
+mod log_ends;
+mod network;
 mod nodes;
 mod processes;
 mod tally;
@@ -28,6 +30,7 @@ use crate::{contract, systems, terminal};
 use break_it::Field;
 use clients::Clients;
 use history::{Names, Nanos, NodeId};
+use log_ends::LogEnds;
 use results::manifest::{Argv, Began, Machine, Manifest, Properties, Seed};
 use results::wall::Wall;
 use results::{Exit, RunFolder, json};
@@ -111,9 +114,17 @@ fn go_through(
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
     manifest.names.epoch = clock::now();
     manifest.write(folder).map_err(Failure::internal)?;
-    let field = Field { processes: &mut *processes, cluster: &mut cluster, clients: &mut clients };
+    let field = Field {
+        processes: &mut *processes,
+        cluster: &mut cluster,
+        clients: &mut clients,
+        ends: &mut LogEnds::default(),
+        injector: job.scenario.injector,
+    };
     let broken = break_it::break_it(job, interrupt, folder, field)?;
     clients.stop(processes);
+    clients.name_successors(manifest);
+    manifest.write(folder).map_err(Failure::internal)?;
     let drained = collect::drain(&mut cluster, &clients, folder, manifest.names.run)?;
     cluster.nodes.notice(processes);
     let surprises = cluster.nodes.surprises().iter().map(|s| surprise(folder, s)).collect();

@@ -8,6 +8,8 @@ use crate::guard::proc::{self, Stat};
 use crate::guard::{Ended, GuardError, Signal, Spawned};
 use crate::systems::{NodePlan, NodeRole, Owned};
 use history::NodeId;
+use nemesis::Actor;
+use nemesis::actor::TAG;
 use nemesis::cluster::{Exit, Life, NodePart, NodeState, Reaped, Refusal};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,7 +49,11 @@ pub struct Nodes {
 impl Nodes {
     /// Nodes that have not been started.
     pub fn new(plans: Vec<NodePlan>) -> Nodes {
-        let nodes = plans.into_iter().map(|plan| (plan.id, Node { plan, state: State::Down })).collect();
+        let node = |mut plan: NodePlan| {
+            plan.launch.env.insert(TAG.to_owned(), Actor::Node(plan.id).tag());
+            (plan.id, Node { plan, state: State::Down })
+        };
+        let nodes = plans.into_iter().map(node).collect();
         Nodes { nodes, surprises: Vec::new() }
     }
 
@@ -214,11 +220,11 @@ impl Nodes {
     }
 }
 
-fn life_of(spawned: Spawned) -> Life {
+pub(super) fn life_of(spawned: Spawned) -> Life {
     Life { pid: spawned.pid, start_time: spawned.start_time }
 }
 
-fn exit_of(ended: Ended) -> Exit {
+pub(super) fn exit_of(ended: Ended) -> Exit {
     match ended {
         Ended::Code(code) => Exit::Code(code),
         Ended::Signal(signal) => Exit::Signal(signal),

@@ -9,6 +9,7 @@ use crate::systems::{Capabilities, Capability, Skip};
 use nemesis::Mix;
 use nemesis::plan::Planned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use workloads::library::Library;
@@ -44,6 +45,20 @@ pub struct Scenario {
     /// What was asked for and the system cannot do.
     #[serde(default)]
     pub skipped: Vec<Skip>,
+    /// What does the breaking.
+    #[serde(default)]
+    pub injector: Injector,
+}
+
+/// What does the breaking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Injector {
+    /// What is asked for is done.
+    #[default]
+    Real,
+    /// Planted: everything is reported as done, and nothing is. The run must not be green.
+    Noop,
 }
 
 /// Nodes and replicas.
@@ -83,11 +98,28 @@ pub enum Faults {
     Scripted(Vec<Planned>),
 }
 
+impl Faults {
+    /// True if one of them needs this hold on the cluster.
+    pub fn need(&self, need: nemesis::Need) -> bool {
+        let needs = |fault: nemesis::FaultKind| fault.definition().need() == need;
+        match self {
+            Faults::Drawn(mix) => mix.faults().any(needs),
+            Faults::Scripted(episodes) => episodes.iter().any(|episode| needs(episode.fault)),
+        }
+    }
+}
+
 /// What a run must have reached to be green.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Floors {
     /// Effective and exposed episodes.
     pub exposed_episodes_min: u32,
+    /// Effective episodes of a fault.
+    #[serde(default)]
+    pub effective_min: BTreeMap<nemesis::FaultKind, u32>,
+    /// Effective episodes of every fault that was asked for.
+    #[serde(default)]
+    pub effective_min_each: u32,
 }
 
 pub use workloads::workload::TOPIC;
@@ -108,6 +140,7 @@ impl Scenario {
             plant: None,
             floors: preset::FLOORS,
             skipped: Vec::new(),
+            injector: Injector::Real,
         }
     }
 

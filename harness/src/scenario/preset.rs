@@ -2,6 +2,7 @@
 
 use super::{ClusterShape, Floors, Load};
 use crate::settings::{Origin, Owner, Settings};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use workloads::properties::{self, Side};
 
@@ -13,7 +14,7 @@ pub const CLUSTER: ClusterShape =
 pub const LOAD: Load = Load { time: Duration::from_secs(30), rate_per_s: 2000, record_bytes: 100 };
 
 /// One episode that took effect while acknowledged records were at risk.
-pub const FLOORS: Floors = Floors { exposed_episodes_min: 1 };
+pub const FLOORS: Floors = Floors { exposed_episodes_min: 1, effective_min: BTreeMap::new(), effective_min_each: 0 };
 
 const BROKER: &[(&str, &str)] = &[
     ("broker.session.timeout.ms", "1500"),

@@ -102,6 +102,7 @@ fn lay_out_node(words: &[String], (id, seat): (i32, Seat), peers: &str, folder: 
         launch: Launch::default(),
         address,
         advertised,
+        voter: None,
         folder,
         data,
         stdout,

@@ -58,6 +58,10 @@ impl System for Embedded {
         }
     }
 
+    fn advertises(&self) -> bool {
+        true
+    }
+
     fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>> {
         let controllers = i32::from(scenario.cluster.controllers);
         let ids = (0..controllers).map(|i| (NodeId(FIRST_CONTROLLER + i), NodeRole::Controller));
@@ -87,7 +91,7 @@ fn lay_out_node(
     let argv = vec![text(&program), "broker".into(), "--config".into(), text(&config)];
     let stdout = folder.join("stdout.log");
     let (owned, launch, Seat { listens: address, advertises: advertised }) = (Owned::Ours, Launch::default(), seat);
-    Ok(NodePlan { id, role, owned, argv, launch, address, advertised, folder, data, stdout })
+    Ok(NodePlan { id, role, owned, argv, launch, address, advertised, voter: None, folder, data, stdout })
 }
 
 fn properties_of(scenario: &Scenario, (id, role, seat): (NodeId, NodeRole, Seat), voters: &str, data: &Path) -> String {

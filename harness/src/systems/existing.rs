@@ -86,6 +86,7 @@ impl System for Existing {
                 launch: Launch::default(),
                 address,
                 advertised: address,
+                voter: None,
                 folder,
                 data,
                 stdout,

@@ -67,6 +67,8 @@ pub struct NodePlan {
     pub address: SocketAddr,
     /// Where clients and other nodes are told to connect: a proxy's port if there is a proxy, else [`NodePlan::address`].
     pub advertised: SocketAddr,
+    /// Where it votes, if a broker does and at another port.
+    pub voter: Option<Seat>,
     /// Its folder in the run folder.
     pub folder: PathBuf,
     /// Where it keeps its logs.
@@ -128,6 +130,12 @@ pub trait System {
 
     /// True if DescribeConfigs answers with every setting that it knows: what is asked for and not answered is a typo.
     fn reads_back(&self) -> bool {
+        false
+    }
+
+    /// True if its nodes can be told to advertise another address than the one they listen on. What others hand out is
+    /// rewritten by the proxy before them.
+    fn advertises(&self) -> bool {
         false
     }
 

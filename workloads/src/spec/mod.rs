@@ -9,7 +9,7 @@ mod producer;
 pub use consumer::{ConsumerMode, ConsumerSpec};
 pub use producer::{AtExit, Dies, Ending, Large, Load, OnError, OnFull, ProducerApp, ProducerSpec, Spread};
 
-use history::{LogId, ProcessId};
+use history::{LogId, ProcessId, WriterId};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -64,6 +64,25 @@ pub enum RoleSpec {
     Consumer(ConsumerSpec),
     /// Asks brokers for ends and windows through the wire client.
     Sampler(SamplerSpec),
+}
+
+impl RoleSpec {
+    /// Who it is in the history.
+    pub fn process_mut(&mut self) -> &mut ProcessId {
+        match self {
+            RoleSpec::Producer(producer) => &mut producer.process,
+            RoleSpec::Consumer(consumer) => &mut consumer.process,
+            RoleSpec::Sampler(sampler) => &mut sampler.process,
+        }
+    }
+
+    /// Whose values it appends, if it appends.
+    pub fn writer_mut(&mut self) -> Option<&mut WriterId> {
+        match self {
+            RoleSpec::Producer(producer) => Some(&mut producer.writer),
+            RoleSpec::Consumer(_) | RoleSpec::Sampler(_) => None,
+        }
+    }
 }
 
 /// A sampler.
@@ -154,7 +173,6 @@ impl ClientSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use history::WriterId;
     use std::collections::BTreeMap;
 
     fn spec(roles: Vec<RoleSpec>) -> ClientSpec {

@@ -136,6 +136,10 @@ impl System for Kafka {
         archive::bring(&home, &java, processes)
     }
 
+    fn advertises(&self) -> bool {
+        true
+    }
+
     fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>> {
         let home = self.home().map_err(std::io::Error::other)?;
         let java = Java::find().map_err(std::io::Error::other)?;

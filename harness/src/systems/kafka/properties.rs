@@ -85,7 +85,8 @@ pub fn lay_out(
             (java.argv(home, heap, &extra, &main), folder.join("stdout.log"), Launch::default());
         let (id, role, owned) = (NodeId(node.id), node.role, Owned::Ours);
         let Seat { listens: address, advertises: advertised } = node.seat;
-        Ok(NodePlan { id, role, owned, argv, launch, address, advertised, folder, data, stdout })
+        let voter = node.controller;
+        Ok(NodePlan { id, role, owned, argv, launch, address, advertised, voter, folder, data, stdout })
     };
     nodes.iter().map(plan).collect()
 }
