@@ -28,12 +28,14 @@ pub mod plan;
 pub mod proxy;
 pub mod runner;
 pub mod scene;
+pub mod schedule;
 #[cfg(test)]
 mod sim;
 pub mod skew;
 pub mod step;
 mod throttle;
 mod watch;
+pub mod when;
 
 pub use actor::{Actor, ClientId, ClientPart};
 pub use aim::{Aim, Api};
@@ -50,3 +52,4 @@ pub use network::Network;
 pub use noop::Noop;
 pub use plan::{Plan, PlanError};
 pub use runner::{Next, Runner};
+pub use schedule::{Schedule, ScheduleError};

@@ -9,6 +9,7 @@ use crate::fault::{Family, FaultKind};
 use crate::ground::Ground;
 use crate::harm::Harm;
 use crate::mix::Mix;
+use crate::when::When;
 use history::LogId;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -44,8 +45,42 @@ pub struct Plan {
     pub quiet_from_ms: Option<u64>,
     /// What it was drawn for; an episode names one of its logs.
     pub ground: Ground,
-    /// What is to be done, in order.
+    /// What is to be done.
     pub episodes: Vec<Planned>,
+    /// In which order.
+    #[serde(default)]
+    pub order: Order,
+    /// What each episode waits for; empty if all of them only wait for their gap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<Trigger>,
+    /// Replicas of a log that may lose what they had not made durable in one episode; what would cost more is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsynced_replicas_max: Option<u32>,
+}
+
+/// In which order episodes are done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// One after the other; each waits for its turn.
+    #[default]
+    AsListed,
+    /// Whichever is due and whose condition holds; of several the first.
+    AsReady,
+}
+
+/// What an episode waits for.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// Not before, milliseconds after the load's start.
+    pub at_ms: u64,
+    /// Not after.
+    #[serde(default)]
+    pub until_ms: Option<u64>,
+    /// Not unless this holds.
+    #[serde(default)]
+    pub when: Option<When>,
 }
 
 /// One episode to come.
@@ -114,8 +149,7 @@ impl Plan {
     /// Draws a plan for `time_ms` of load on this ground.
     pub fn draw(seed: u64, mix: &Mix, time_ms: u64, ground: Ground) -> Result<Plan, PlanError> {
         let quiet_from_ms = Some(time_ms / 5 * 4);
-        let (mix, episodes) = (mix.clone(), Vec::new());
-        let mut plan = Plan { version: VERSION, seed, mix, time_ms, quiet_from_ms, ground, episodes };
+        let mut plan = Plan { seed, mix: mix.clone(), quiet_from_ms, ..Plan::empty(time_ms, ground) };
         plan.check()?;
         plan.episodes = Draw::new(&plan).collect();
         if plan.episodes.is_empty() && !plan.mix.is_none() {
@@ -126,9 +160,23 @@ impl Plan {
 
     /// The plan written by hand: the given episodes, whatever the mix would have been.
     pub fn scripted(time_ms: u64, ground: Ground, episodes: Vec<Planned>) -> Result<Plan, PlanError> {
-        let (quiet_from_ms, mix) = (None, Mix::none());
-        let plan = Plan { version: VERSION, seed: 0, mix, time_ms, quiet_from_ms, ground, episodes };
+        let plan = Plan { episodes, ..Plan::empty(time_ms, ground) };
         plan.check().map(|()| plan)
+    }
+
+    fn empty(time_ms: u64, ground: Ground) -> Plan {
+        Plan {
+            version: VERSION,
+            seed: 0,
+            mix: Mix::none(),
+            time_ms,
+            quiet_from_ms: None,
+            ground,
+            episodes: Vec::new(),
+            order: Order::AsListed,
+            triggers: Vec::new(),
+            unsynced_replicas_max: None,
+        }
     }
 
     /// Reads `plan.json`.
@@ -142,7 +190,7 @@ impl Plan {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
-    fn check(&self) -> Result<(), PlanError> {
+    pub(crate) fn check(&self) -> Result<(), PlanError> {
         if self.version != VERSION {
             return Err(PlanError::Version(self.version));
         }

@@ -10,16 +10,19 @@
 //! [`Runner::unhealed`] says so. Every planned episode gives exactly one record.
 
 use crate::act::{Active, Progress, unplaced};
+use crate::actor::Actor;
 use crate::cluster::Cluster;
 use crate::episode::{Episode, Outcome};
 use crate::fault::Asked;
 use crate::heal::{Unhealed, heal_all};
-use crate::plan::{Plan, Planned};
+use crate::plan::{Order, Plan, Planned};
 use crate::scene::{Scene, Skip};
+use crate::step::Script;
 use history::{LogId, Nanos};
 
 const RETRY_MS: u64 = 250;
 const HEAL_EVERY_MS: u64 = 200;
+const LOOK_EVERY_MS: u64 = 10;
 const ATTEMPTS_MIN: u32 = 4;
 const ATTEMPTS_MAX: u32 = 32;
 
@@ -36,7 +39,8 @@ pub enum Next {
 pub struct Runner {
     plan: Plan,
     started: Nanos,
-    next: usize,
+    /// Episodes not yet begun, by index.
+    pending: Vec<usize>,
     state: State,
     interrupted: bool,
     finished: Vec<Episode>,
@@ -44,12 +48,39 @@ pub struct Runner {
 }
 
 enum State {
-    Quiet { due: Nanos, attempts: u32 },
+    /// `since` the last episode's end; `trying` to place one, since when and how often.
+    Quiet {
+        since: Nanos,
+        trying: Option<Trying>,
+    },
     Hurting(Box<Active>),
-    Healing { active: Box<Active>, until: Nanos },
-    Recovering { active: Box<Active>, until: Nanos },
-    Closing { until: Nanos },
+    Healing {
+        active: Box<Active>,
+        until: Nanos,
+    },
+    Recovering {
+        active: Box<Active>,
+        until: Nanos,
+    },
+    Closing {
+        until: Nanos,
+    },
     Done,
+}
+
+/// An episode for which a target is looked for.
+#[derive(Clone, Copy)]
+struct Trying {
+    index: usize,
+    again: Nanos,
+    attempts: u32,
+}
+
+/// Whether an episode may begin.
+enum Readiness {
+    Now,
+    NotBefore(Nanos),
+    Never(Skip),
 }
 
 /// What a state leads to: the next state at once, or the same or another one not before a moment.
@@ -61,16 +92,15 @@ enum Flow {
 impl Runner {
     /// A runner of `plan`, whose load started at `started`.
     pub fn new(plan: Plan, started: Nanos) -> Runner {
-        let due = plan.episodes.first().map_or(started, |first| started.plus_ms(first.gap_ms));
-        let state = State::Quiet { due, attempts: 0 };
-        Runner { plan, started, next: 0, state, interrupted: false, finished: Vec::new(), unhealed: None }
+        let (state, pending) = (State::Quiet { since: started, trying: None }, (0..plan.episodes.len()).collect());
+        Runner { plan, started, pending, state, interrupted: false, finished: Vec::new(), unhealed: None }
     }
 
     /// Does what is due. May block for as long as one call of the cluster may.
     pub fn tick(&mut self, cluster: &mut dyn Cluster) -> Next {
         loop {
             let flow = match std::mem::replace(&mut self.state, State::Done) {
-                State::Quiet { due, attempts } => self.quiet(due, attempts, cluster),
+                State::Quiet { since, trying } => self.quiet(since, trying, cluster),
                 State::Hurting(active) => self.hurting(active, cluster),
                 State::Healing { active, until } => self.healing(active, until, cluster),
                 State::Recovering { active, until } => self.recovering(active, until, cluster),
@@ -112,33 +142,75 @@ impl Runner {
         self.unhealed.as_ref()
     }
 
-    fn quiet(&mut self, due: Nanos, attempts: u32, cluster: &mut dyn Cluster) -> Flow {
-        let Some(planned) = self.plan.episodes.get(self.next).copied() else {
+    fn quiet(&mut self, since: Nanos, trying: Option<Trying>, cluster: &mut dyn Cluster) -> Flow {
+        let Some(first) = self.pending.first().copied() else {
             return Flow::Go(State::Closing { until: self.patience(cluster) });
         };
         if self.interrupted {
-            return self.skip(&planned, attempts, Skip::Interrupted, cluster);
+            return self.skip(first, trying.map_or(0, |t| t.attempts), Skip::Interrupted, cluster);
         }
-        let now = cluster.now();
+        if let Some(trying) = trying {
+            return if cluster.now() < trying.again {
+                Flow::Wait(State::Quiet { since, trying: Some(trying) }, trying.again)
+            } else {
+                self.try_to_place(since, trying, cluster)
+            };
+        }
+        let looked_at = if self.plan.order == Order::AsListed { 1 } else { self.pending.len() };
+        let mut wait = Nanos::NEVER;
+        for index in self.pending.clone().into_iter().take(looked_at) {
+            match self.readiness(index, since, cluster) {
+                Readiness::Now => {
+                    let trying = Trying { index, again: cluster.now(), attempts: 0 };
+                    return self.try_to_place(since, trying, cluster);
+                }
+                Readiness::NotBefore(at) => wait = wait.min(at),
+                Readiness::Never(skip) => return self.skip(index, 0, skip, cluster),
+            }
+        }
+        Flow::Wait(State::Quiet { since, trying: None }, wait)
+    }
+
+    /// Whether it is due, there is time left for it, and its condition holds.
+    fn readiness(&self, index: usize, since: Nanos, cluster: &mut dyn Cluster) -> Readiness {
+        let planned = self.plan.episodes[index];
+        let trigger = self.plan.triggers.get(index);
+        let at_ms = trigger.map_or(0, |trigger| trigger.at_ms);
+        let (due, now) = (since.plus_ms(planned.gap_ms).max(self.started.plus_ms(at_ms)), cluster.now());
         if now < due {
-            return Flow::Wait(State::Quiet { due, attempts }, due);
+            return Readiness::NotBefore(due);
         }
         let length_ms = planned.fault.duration_ms(&self.plan.ground.timing, planned.hold_ms);
-        if self.plan.quiet_from_ms.is_some_and(|quiet| now.plus_ms(length_ms) > self.started.plus_ms(quiet)) {
-            return self.skip(&planned, attempts, Skip::NoTimeLeft, cluster);
-        }
-        match self.place(&planned, attempts, cluster) {
-            Ok(active) => Flow::Go(State::Hurting(Box::new(active))),
-            Err(_) if attempts + 1 < self.plan.ground.logs.clamp(ATTEMPTS_MIN, ATTEMPTS_MAX) => {
-                let due = cluster.now().plus_ms(RETRY_MS);
-                Flow::Wait(State::Quiet { due, attempts: attempts + 1 }, due)
+        let until = |ms: u64| self.started.plus_ms(ms);
+        let too_long = self.plan.quiet_from_ms.is_some_and(|quiet_ms| now.plus_ms(length_ms) > until(quiet_ms));
+        let too_late = trigger.and_then(|t| t.until_ms).is_some_and(|ms| now > until(ms));
+        match trigger.and_then(|trigger| trigger.when.as_ref()) {
+            Some(when) if too_long || too_late => Readiness::Never(Skip::NeverHeld(when.to_string())),
+            None if too_long || too_late => Readiness::Never(Skip::NoTimeLeft),
+            Some(when) if !when.holds(planned.log, now.since(self.started) / 1_000_000, cluster) => {
+                Readiness::NotBefore(cluster.now().plus_ms(LOOK_EVERY_MS))
             }
-            Err(skip) => self.skip(&planned, attempts + 1, skip, cluster),
+            _ => Readiness::Now,
+        }
+    }
+
+    fn try_to_place(&mut self, since: Nanos, trying: Trying, cluster: &mut dyn Cluster) -> Flow {
+        let attempts = trying.attempts + 1;
+        match self.place(trying, cluster) {
+            Ok(active) => Flow::Go(State::Hurting(Box::new(active))),
+            Err(_) if attempts < self.plan.ground.logs.clamp(ATTEMPTS_MIN, ATTEMPTS_MAX) => {
+                let again = cluster.now().plus_ms(RETRY_MS);
+                let trying = Some(Trying { again, attempts, ..trying });
+                Flow::Wait(State::Quiet { since, trying }, again)
+            }
+            Err(skip) => self.skip(trying.index, attempts, skip, cluster),
         }
     }
 
     /// Finds the target of a planned episode; each further attempt looks at the next log.
-    fn place(&self, planned: &Planned, attempts: u32, cluster: &mut dyn Cluster) -> Result<Active, Skip> {
+    fn place(&mut self, trying: Trying, cluster: &mut dyn Cluster) -> Result<Active, Skip> {
+        let Trying { index, attempts, .. } = trying;
+        let planned = self.plan.episodes[index];
         let asked_at = cluster.now();
         let mut scene = Scene::take(cluster);
         if planned.fault.aim().duty().is_some() {
@@ -153,9 +225,24 @@ impl Runner {
         let (aim, timing) = (planned.fault.aim(), self.plan.ground.timing);
         let asked = Asked { aim, log, hold_ms: planned.hold_ms, pick: planned.pick };
         let script = planned.fault.definition().script(&scene, asked, &timing)?;
+        self.within_budget(&planned, &script, &scene)?;
         let (logs, attempts) = (self.plan.ground.logs, attempts + 1);
-        let episode = Episode { log, logs, attempts, ..unplaced(self.next as u32, planned, asked_at) };
-        Active::begin(episode, scene, script, timing)
+        let episode = Episode { log, logs, attempts, ..unplaced(index as u32, &planned, asked_at) };
+        let active = Active::begin(episode, scene, script, timing)?;
+        self.pending.retain(|pending| *pending != index);
+        Ok(active)
+    }
+
+    /// Says no if more replicas of a log would lose what they had not made durable than may.
+    fn within_budget(&self, planned: &Planned, script: &Script, scene: &Scene) -> Result<(), Skip> {
+        let Some(most) = self.plan.unsynced_replicas_max.filter(|_| planned.fault.definition().forgets()) else {
+            return Ok(());
+        };
+        let hit = |replicas: &[history::NodeId]| {
+            replicas.iter().filter(|node| script.targets.contains(&Actor::Node(**node))).count()
+        };
+        let cost = scene.roles.iter().map(|roles| hit(&roles.replicas)).max().unwrap_or(0);
+        if cost > most as usize { Err(Skip::OverBudget(cost, most)) } else { Ok(()) }
     }
 
     fn hurting(&mut self, mut active: Box<Active>, cluster: &mut dyn Cluster) -> Flow {
@@ -225,17 +312,16 @@ impl Runner {
         self.go_on(cluster)
     }
 
-    fn skip(&mut self, planned: &Planned, attempts: u32, skip: Skip, cluster: &dyn Cluster) -> Flow {
+    fn skip(&mut self, index: usize, attempts: u32, skip: Skip, cluster: &dyn Cluster) -> Flow {
+        self.pending.retain(|pending| *pending != index);
         let outcome = Outcome::Skipped { reason: skip.to_string() };
-        let unplaced = unplaced(self.next as u32, planned, cluster.now());
+        let unplaced = unplaced(index as u32, &self.plan.episodes[index], cluster.now());
         self.finished.push(Episode { attempts, outcome, ..unplaced });
         self.go_on(cluster)
     }
 
     fn go_on(&mut self, cluster: &dyn Cluster) -> Flow {
-        self.next += 1;
-        let gap_ms = self.plan.episodes.get(self.next).map_or(0, |planned| planned.gap_ms);
-        Flow::Go(State::Quiet { due: cluster.now().plus_ms(gap_ms), attempts: 0 })
+        Flow::Go(State::Quiet { since: cluster.now(), trying: None })
     }
 
     fn patience(&self, cluster: &dyn Cluster) -> Nanos {

@@ -47,6 +47,9 @@ pub enum Skip {
     /// There are too few brokers to hit that many and leave others.
     #[error("there are too few brokers")]
     TooFewBrokers,
+    /// More replicas would lose what they had not made durable than the budget allows.
+    #[error("{0} replicas of a log would lose what they had not made durable, the budget is {1}")]
+    OverBudget(usize, u32),
     /// The condition did not hold while there was time.
     #[error("`{0}` did not hold in time")]
     NeverHeld(String),

@@ -448,7 +448,7 @@ impl Cluster for Sim {
     fn round_trip(&mut self, node: NodeId, _: u64) -> Option<u64> {
         let weather = [(Actor::Observer, node.into()), (node.into(), Actor::Observer)].map(|(a, b)| self.weather(a, b));
         let late = |w: &Weather| match w {
-            Weather::Slow { latency_us, .. } => Some(*latency_us),
+            Weather::Slow { latency_us, jitter_us } => Some(*latency_us + jitter_us / 2),
             Weather::Narrow { .. } => Some(1_000_000),
             Weather::Stalled => Some(0),
             Weather::Cut | Weather::Reset => None,

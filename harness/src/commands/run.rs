@@ -7,7 +7,7 @@ use crate::scenario::{ClusterShape, Faults, Floors, Injector, Keeping, Load, Sce
 use crate::settings::{Origin, Owner, Setting, Settings};
 use crate::systems::{self, SystemChoice};
 use crate::{suggest, terminal};
-use nemesis::{FaultKind, Mix, MixError};
+use nemesis::{FaultKind, Mix, MixError, Schedule};
 use results::Exit;
 use std::path::Path;
 use workloads::library::Library;
@@ -59,15 +59,15 @@ pub fn random_seed() -> u64 {
 
 fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
     let workload = workload(args.workload.as_deref().unwrap_or(&args.scenario))?;
-    let mix = mix(&args.faults).map_err(|e| Failure::usage(e.to_string()))?;
+    let (faults, planned_floors) = faults(args)?;
     let mut scenario = Scenario {
         name: workload.name().to_owned(),
         workload,
         client: client(&args.client)?,
         seed: args.seed.unwrap_or_else(random_seed),
         load: Load { time: args.time, rate_per_s: args.rate, record_bytes: args.record },
-        faults: Faults::Drawn(mix),
-        floors: floors(&args.floor),
+        faults,
+        floors: floors(planned_floors.iter().chain(&args.floor)),
         injector: args.plant_injector.map_or(Injector::Real, |PlantedInjector::Noop| Injector::Noop),
         ..quiet(&args.system)?
     };
@@ -75,11 +75,34 @@ fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
     Ok(scenario)
 }
 
-fn floors(typed: &[Floor]) -> Floors {
-    let each = typed.iter().filter(|floor| floor.fault.is_none()).map(|floor| floor.episodes_min).max();
-    let one = |floor: &Floor| Some((floor.fault?, floor.episodes_min));
-    let effective_min = typed.iter().filter_map(one).collect();
-    Floors { effective_min, effective_min_each: each.unwrap_or(0), ..preset::FLOORS }
+/// What breaks the run, and the floors that its schedule asks for.
+fn faults(args: &RunArgs) -> Result<(Faults, Vec<Floor>), Failure> {
+    let Some(path) = &args.schedule else {
+        let mix = mix(&args.faults).map_err(|e| Failure::usage(e.to_string()))?;
+        return Ok((Faults::Drawn(mix), Vec::new()));
+    };
+    let unreadable = |e: &dyn std::fmt::Display| Failure::unreadable(format!("{}: {e}", path.display()));
+    if std::fs::metadata(path).map_err(|e| unreadable(&e))?.len() > nemesis::schedule::FILE_BYTES_MAX {
+        return Err(unreadable(&"it is too long for a schedule"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| unreadable(&e))?;
+    let wrong = |e: String| Failure::usage(format!("{}: {e}", path.display()));
+    let schedule = Schedule::parse(&text).map_err(|e| wrong(e.to_string()))?;
+    let floor = |(name, least): (&String, &u32)| format!("{name}={least}").parse().map_err(wrong);
+    let floors = schedule.floors.iter().map(floor).collect::<Result<_, _>>()?;
+    Ok((Faults::Scheduled(Box::new(schedule)), floors))
+}
+
+/// Later ones win.
+fn floors<'a>(asked: impl Iterator<Item = &'a Floor>) -> Floors {
+    let mut floors = preset::FLOORS;
+    for floor in asked {
+        match floor.fault {
+            Some(fault) => _ = floors.effective_min.insert(fault, floor.episodes_min),
+            None => floors.effective_min_each = floor.episodes_min,
+        }
+    }
+    floors
 }
 
 /// The system under test as typed.

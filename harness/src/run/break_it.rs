@@ -100,6 +100,7 @@ pub fn plan(scenario: &Scenario) -> Result<Plan, PlanError> {
     let time_ms = scenario.load.time.as_millis() as u64;
     match &scenario.faults {
         Faults::Drawn(mix) => Plan::draw(scenario.seed, mix, time_ms, ground),
+        Faults::Scheduled(schedule) => schedule.plan(scenario.seed, time_ms, ground),
         Faults::Scripted(episodes) => Plan::scripted(time_ms, ground, episodes.clone()),
     }
 }

@@ -6,8 +6,8 @@ use crate::contract::Traits;
 use crate::settings::{Origin, Owner, Settings};
 pub use crate::systems::SystemChoice;
 use crate::systems::{Capabilities, Capability, Skip};
-use nemesis::Mix;
 use nemesis::plan::Planned;
+use nemesis::{Mix, Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -96,6 +96,8 @@ pub enum Faults {
     Drawn(Mix),
     /// Written down.
     Scripted(Vec<Planned>),
+    /// Written down by a user, as a schedule.
+    Scheduled(Box<Schedule>),
 }
 
 impl Faults {
@@ -105,6 +107,7 @@ impl Faults {
         match self {
             Faults::Drawn(mix) => mix.faults().any(needs),
             Faults::Scripted(episodes) => episodes.iter().any(|episode| needs(episode.fault)),
+            Faults::Scheduled(schedule) => schedule.faults().into_iter().any(needs),
         }
     }
 }

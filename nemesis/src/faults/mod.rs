@@ -99,19 +99,18 @@ fn shows_unanswered(episode: &Episode) -> bool {
     episode.evidence.iter().any(unanswered)
 }
 
-/// True if every round trip while the harm lasted took longer than every one before, by half of `by_us` at least.
+/// True if the median of the round trips while the harm lasted is longer than the one before by so much. One that was not
+/// answered took longer than any.
 fn shows_slowness(episode: &Episode, by_us: u64) -> bool {
-    let trips = |wanted: Phase| {
-        episode
-            .evidence
-            .iter()
-            .filter_map(move |e| match e {
-                Evidence::RoundTrips { phase, us, .. } if *phase == wanted => Some(us.iter().copied()),
-                _ => None,
-            })
-            .flatten()
+    let median = |wanted: Phase| {
+        let trips = episode.evidence.iter().filter_map(|e| match e {
+            Evidence::RoundTrips { phase, us, .. } if *phase == wanted => Some(us.iter().copied()),
+            _ => None,
+        });
+        let mut us: Vec<u64> = trips.flatten().map(|us| us.unwrap_or(u64::MAX)).collect();
+        us.sort_unstable();
+        us.get(us.len() / 2).copied()
     };
-    let before = trips(Phase::Before).flatten().max();
-    let during = trips(Phase::During).map(|us| us.unwrap_or(u64::MAX)).min();
-    matches!((before, during), (Some(before), Some(during)) if during > before.saturating_add(by_us / 2))
+    let (before, during) = (median(Phase::Before), median(Phase::During));
+    matches!((before, during), (Some(before), Some(during)) if during >= before.saturating_add(by_us))
 }

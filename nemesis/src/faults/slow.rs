@@ -13,9 +13,9 @@ use crate::scene::{Scene, Skip};
 use crate::step::{Script, Step};
 use std::ops::RangeInclusive;
 
-const LATENCY_US: u64 = 30_000;
+const LATENCY_US: u64 = 100_000;
 const JITTER_US: u64 = 80_000;
-/// Of the jitter's latency, so that its least is still to be seen.
+/// The least of what varies.
 const JITTER_LEAST_US: u64 = 5_000;
 
 /// The harm.
@@ -35,8 +35,9 @@ impl Slow {
         }
     }
 
+    /// By how much more than before a round trip must usually take: one of two ways, or half of the usual for both.
     fn least_us(self) -> u64 {
-        if self == Slow::Latency { LATENCY_US } else { JITTER_LEAST_US }
+        if self == Slow::Latency { LATENCY_US } else { (JITTER_LEAST_US + JITTER_US) / 2 }
     }
 }
 
@@ -47,13 +48,13 @@ impl Fault for Slow {
 
     fn about(&self) -> &'static str {
         match self {
-            Slow::Latency => "everything that {} sends or is sent arrives 30 ms later",
+            Slow::Latency => "everything that {} sends or is sent arrives 100 ms later",
             Slow::Jitter => "everything that {} sends or is sent arrives 5 to 85 ms later, drawn anew each time",
         }
     }
 
     fn evidence(&self) -> &'static str {
-        "the proxy held bytes up in both directions, and each measured round trip took longer than any before"
+        "the proxy held bytes up in both directions, and the median of measured round trips rose by as much"
     }
 
     fn family(&self) -> Family {
