@@ -443,6 +443,10 @@ pub enum Bench {
     Cluster,
     /// The checkers on generated histories
     Checker,
+    /// What the proxy adds to a round trip, as many as `--times` says
+    Proxy,
+    /// Effective fault episodes a minute, starting runs for as many seconds as `--times` says
+    Episodes,
 }
 
 /// `broker`.

@@ -18,10 +18,16 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Sets the network and begins to count.
+    /// Sets the network and begins to count: bytes once it is in force, resets from before it is, for it brings them about.
     pub(crate) fn begin(network: &Network, cluster: &mut dyn Cluster) -> Result<Watch, Refusal> {
+        let earlier = cluster.traffic()?;
         cluster.set_network(network)?;
-        Ok(Watch { network: network.clone(), since: cluster.now(), before: cluster.traffic()? })
+        let mut before = cluster.traffic()?;
+        for traffic in &mut before {
+            let same = earlier.iter().find(|e| (e.from, e.to) == (traffic.from, traffic.to));
+            traffic.counts.resets = same.map_or(0, |e| e.counts.resets);
+        }
+        Ok(Watch { network: network.clone(), since: cluster.now(), before })
     }
 
     /// What happened since, a piece of evidence a rule.

@@ -20,6 +20,7 @@ mod tally;
 pub use break_it::plan;
 pub use bring_up::{Cluster, bring_up, last_lines};
 pub use interrupt::{Interrupt, Wish};
+pub use network::Hold;
 pub use processes::Processes;
 pub use tally::journals_in;
 

@@ -29,9 +29,14 @@ impl Hold {
         folder: &Path,
         processes: &mut Processes,
     ) -> Result<Hold, Failure> {
-        let control = format!("stormglass-proxy-{:032x}", rand::random::<u128>());
         let doors = plans.iter().filter(|plan| plan.owned == Owned::Ours).flat_map(|plan| doors(plan, advertises));
-        let spec = ProxySpec { control: control.clone(), doors: doors.collect() };
+        Hold::before(doors.collect(), folder, processes)
+    }
+
+    /// Starts a proxy with these doors, and waits until it answers.
+    pub fn before(doors: Vec<DoorSpec>, folder: &Path, processes: &mut Processes) -> Result<Hold, Failure> {
+        let control = format!("stormglass-proxy-{:032x}", rand::random::<u128>());
+        let spec = ProxySpec { control: control.clone(), doors };
         let file = folder.join("proxy.json");
         json::write(&file, &spec).map_err(Failure::internal)?;
         let program = std::env::current_exe().map_err(Failure::internal)?;

@@ -2,6 +2,8 @@
 
 mod checker;
 mod cluster;
+mod episodes;
+mod proxy;
 
 use super::Failure;
 use crate::cli::{Bench, BenchArgs};
@@ -11,6 +13,8 @@ use results::Exit;
 pub fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
     match args.what {
         Bench::Cluster => cluster::bench(args.times.unwrap_or(5).clamp(1, 1000)),
+        Bench::Proxy => proxy::bench(args.times.unwrap_or(20_000).clamp(1_000, 10_000_000) as usize),
+        Bench::Episodes => episodes::bench(args.times.unwrap_or(60).clamp(1, 3600)),
         Bench::Checker => checker::bench(args),
     }
 }
