@@ -10,6 +10,7 @@ mod contract;
 mod deaths;
 mod guard;
 mod judging;
+mod plants;
 mod ports;
 mod run;
 mod scenario;

@@ -8,6 +8,7 @@ mod export;
 mod fetch;
 mod list;
 mod logs;
+mod plants;
 mod run;
 mod schema;
 
@@ -69,6 +70,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Cluster(args)) => cluster::cluster(&args)?,
         Some(Command::Logs(args)) => logs::logs(&args.command)?,
         Some(Command::Fetch(args)) => fetch::fetch(&args)?,
+        Some(Command::Plants(args)) => plants::plants(&args)?,
         Some(Command::List(args)) => list::list(&args)?,
         Some(Command::Schema(args)) => schema::schema(&args)?,
         Some(Command::Bench(args)) => bench::bench(&args)?,

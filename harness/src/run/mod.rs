@@ -16,7 +16,7 @@ mod processes;
 mod tally;
 
 pub use break_it::plan;
-pub use bring_up::{Cluster, bring_up, last_lines};
+pub use bring_up::{Cluster, bring_up, bring_up_as, last_lines};
 pub use interrupt::{Interrupt, Wish};
 pub use processes::Processes;
 pub use tally::journals_in;
