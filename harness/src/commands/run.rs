@@ -71,6 +71,10 @@ pub fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
         ..quiet(&args.system)?
     };
     scenario.skip_what_it_lacks(&systems::of(&scenario.system).capabilities());
+    if args.faults.split(',').any(|item| item.trim() == "all") {
+        let ground = run::ground(&scenario);
+        scenario.skip_what_is_impossible(&ground);
+    }
     Ok(scenario)
 }
 

@@ -15,7 +15,7 @@ mod nodes;
 mod processes;
 mod tally;
 
-pub use break_it::plan;
+pub use break_it::{ground, plan};
 pub use bring_up::{Cluster, bring_up, bring_up_as, last_lines};
 pub use interrupt::{Interrupt, Wish};
 pub use processes::Processes;
@@ -106,6 +106,7 @@ fn go_through(
         cluster.nodes.brokers().len(),
         cluster.took.as_secs_f64()
     ));
+    manifest.names.nodes = cluster.nodes.brokers();
     effective::read_back(&job.scenario, &cluster, folder).map_err(|f| kept(folder, f))?;
     let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest, processes)?;
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
@@ -135,7 +136,7 @@ fn kept(folder: &RunFolder, failure: Failure) -> Failure {
 
 fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
     let scenario = &job.scenario;
-    let wall = Wall(clock::wall());
+    let (wall, mono) = (Wall(clock::wall()), clock::now());
     let folder =
         RunFolder::create(&job.keeping.out, &scenario.name, wall, scenario.seed).map_err(Failure::unreadable)?;
     let system = systems::of(&scenario.system);
@@ -154,7 +155,7 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         argv: Argv::from_iter(job.repeat.clone().unwrap_or_else(|| repeat(scenario.seed))),
         versions,
         machine: Machine::here(),
-        began: Began { wall, mono: clock::now() },
+        began: Began { wall, mono },
         names: Names { run: rand::random(), nodes, ..Names::default() },
         properties,
         contract: scenario.workload.bind(contract::derive(&scenario.settings, &scenario.traits())),
