@@ -39,13 +39,17 @@ produce() {
   echo 'codecs none gzip snappy lz4 zstd'
 }
 
+member() { # member NAME: a member of the group in the background, which can be told to end
+  exec timeout 40 kcat -b "$bootstrap" -G "$topic" -X auto.offset.reset=earliest -X session.timeout.ms=6000 -u "$topic" \
+    >"$work/$1" 2>"$work/$1.err"
+}
 group() {
-  local topic=$prefix-group
+  topic=$prefix-group
   seq 400 | client -P -t "$topic"
-  client -G "$topic" -X auto.offset.reset=earliest -X session.timeout.ms=6000 -u "$topic" >"$work/one" 2>"$work/one.err" &
+  member one &
   local one=$!
   until_found 1 'assigned: ' "$work/one.err"
-  client -G "$topic" -X auto.offset.reset=earliest -X session.timeout.ms=6000 -u "$topic" >"$work/two" 2>"$work/two.err" &
+  member two &
   local two=$!
   until_found 1 'assigned: ' "$work/two.err"
   until_found 2 'assigned: ' "$work/one.err"
@@ -53,7 +57,7 @@ group() {
   until_found 3 'assigned: ' "$work/one.err"
   until_found 400 '' "$work/one" "$work/two"
   kill -TERM "$one" && { wait "$one" || :; }
-  same "$(cat "$work/one" "$work/two" | sort -u | wc -l)" 400
+  same "$(sort -u "$work/one" "$work/two" | wc -l)" 400
   echo range
 }
 

@@ -240,7 +240,7 @@ impl Client {
     fn config(&self, more: Settings<'_>) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap);
-        more.iter().for_each(|(name, value)| drop(config.set(*name, *value)));
+        config.extend(pairs(more));
         config
     }
 
@@ -254,7 +254,7 @@ impl Client {
             ("heartbeat.interval.ms", "300"),
         ];
         let mut config = self.config(&common);
-        more.iter().for_each(|(name, value)| drop(config.set(*name, *value)));
+        config.extend(pairs(more));
         Ok(config.create()?)
     }
 
@@ -301,6 +301,10 @@ impl Client {
         let found = self.consumer(group, &[])?.committed_offsets(asked, PATIENCE)?;
         Ok(found.elements()[0].offset())
     }
+}
+
+fn pairs<'a>(settings: Settings<'a>) -> impl Iterator<Item = (String, String)> + 'a {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
 }
 
 fn read(consumer: &BaseConsumer, count: usize) -> Done<Vec<OwnedMessage>> {
