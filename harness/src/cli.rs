@@ -57,6 +57,8 @@ pub enum Command {
     Logs(LogsArgs),
     /// Bring a system under test into the cache
     Fetch(FetchArgs),
+    /// Every planted bug of the embedded broker must be caught; prints bug, claim and seconds
+    Plants(PlantsArgs),
     /// What there is: faults, claims, bugs, workloads, brokers, scenarios
     List(ListArgs),
     /// The published schema of a file that others may write
@@ -347,6 +349,19 @@ pub enum Fetched {
     Kafka,
 }
 
+/// `plants`.
+#[derive(Args, Debug)]
+pub struct PlantsArgs {
+    /// These bugs only (see `stormglass list bugs`)
+    pub bugs: Vec<String>,
+    /// First of the seeds tried
+    #[arg(long, value_parser = units::seed, value_name = "HEX")]
+    pub seed: Option<u64>,
+    /// Where and how to leave results
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
 /// `list`.
 #[derive(Args, Debug)]
 pub struct ListArgs {
@@ -401,6 +416,9 @@ pub struct BenchArgs {
     /// For the checker: a checkout of Porcupine, whose test histories are judged, too
     #[arg(long, value_name = "DIR")]
     pub histories: Option<PathBuf>,
+    /// What the embedded broker is measured against
+    #[arg(long, value_name = "SYSTEM", default_value = "kafka=4.1.0")]
+    pub against: String,
 }
 
 /// What can be measured.
@@ -410,6 +428,8 @@ pub enum Bench {
     Cluster,
     /// The checkers on generated histories
     Checker,
+    /// Throughput and round trips of the embedded broker beside Apache Kafka's
+    Broker,
 }
 
 /// `broker`.

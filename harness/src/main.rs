@@ -11,6 +11,7 @@ mod deaths;
 mod guard;
 mod holds;
 mod judging;
+mod plants;
 mod ports;
 mod run;
 mod scenario;

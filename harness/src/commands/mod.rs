@@ -11,6 +11,7 @@ mod known;
 mod lazyfs;
 mod list;
 mod logs;
+mod plants;
 mod run;
 mod schema;
 
@@ -72,6 +73,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Cluster(args)) => cluster::cluster(&args)?,
         Some(Command::Logs(args)) => logs::logs(&args.command)?,
         Some(Command::Fetch(args)) => fetch::fetch(&args)?,
+        Some(Command::Plants(args)) => plants::plants(&args)?,
         Some(Command::List(args)) => list::list(&args)?,
         Some(Command::Schema(args)) => schema::schema(&args)?,
         Some(Command::Doctor(args)) => doctor::doctor(&args)?,

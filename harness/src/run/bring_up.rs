@@ -46,8 +46,19 @@ impl Cluster {
 
 /// Starts every node below `folder` and creates the topic. Exit 69 if one ends or none answers.
 pub fn bring_up(scenario: &Scenario, folder: &Path, processes: &mut Processes) -> Result<Cluster, Failure> {
+    bring_up_as(scenario, folder, processes, |_| {})
+}
+
+/// As [`bring_up`], with every node's plan changed before it is started.
+pub fn bring_up_as(
+    scenario: &Scenario,
+    folder: &Path,
+    processes: &mut Processes,
+    change: impl Fn(&mut NodePlan),
+) -> Result<Cluster, Failure> {
     let system = systems::of(&scenario.system);
     let mut plans = lay_out(scenario, &*system, folder)?;
+    plans.iter_mut().for_each(change);
     let began = Instant::now();
     let held = plans.iter_mut().filter(|plan| plan.owned == Owned::Ours && plan.role == NodeRole::Broker);
     let holds = Holds::take(&scenario.fault_needs(), held, scenario.seed, processes).map_err(no_rights)?;

@@ -15,8 +15,8 @@ mod nodes;
 mod processes;
 mod tally;
 
-pub use break_it::plan;
-pub use bring_up::{Cluster, bring_up, last_lines};
+pub use break_it::{ground, plan};
+pub use bring_up::{Cluster, bring_up, bring_up_as, last_lines};
 pub use interrupt::{Interrupt, Wish};
 pub use processes::Processes;
 pub use tally::journals_in;
@@ -108,6 +108,7 @@ fn go_through(
     ));
     manifest.backends = cluster.nodes.holds().backends();
     manifest.backends.iter().for_each(|(what, how)| job.tell(&format!("{what}: {how}")));
+    manifest.names.nodes = cluster.nodes.brokers();
     effective::read_back(&job.scenario, &cluster, folder).map_err(|f| kept(folder, f))?;
     let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest, processes)?;
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
@@ -138,7 +139,7 @@ fn kept(folder: &RunFolder, failure: Failure) -> Failure {
 
 fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
     let scenario = &job.scenario;
-    let wall = Wall(clock::wall());
+    let (wall, mono) = (Wall(clock::wall()), clock::now());
     let folder =
         RunFolder::create(&job.keeping.out, &scenario.name, wall, scenario.seed).map_err(Failure::unreadable)?;
     let system = systems::of(&scenario.system);
@@ -157,7 +158,7 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         argv: Argv::from_iter(job.repeat.clone().unwrap_or_else(|| repeat(scenario.seed))),
         versions,
         machine: Machine::here(),
-        began: Began { wall, mono: clock::now() },
+        began: Began { wall, mono },
         names: Names { run: rand::random(), nodes, ..Names::default() },
         properties,
         backends: BTreeMap::new(),

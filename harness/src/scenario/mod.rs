@@ -9,7 +9,7 @@ pub use crate::systems::SystemChoice;
 use crate::systems::{Capabilities, Capability, Skip};
 use nemesis::fault::Need;
 use nemesis::plan::Planned;
-use nemesis::{FaultKind, Mix};
+use nemesis::{FaultKind, Ground, Mix};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -139,6 +139,21 @@ impl Scenario {
             let (kept, skipped) = has.sift(mix);
             self.faults = Faults::Drawn(kept);
             self.skipped.extend(skipped);
+        }
+    }
+
+    /// Takes away the faults that the cluster's shape or clocks make impossible, each with its reason: for `all`, which names
+    /// none of them.
+    pub fn skip_what_is_impossible(&mut self, ground: &Ground) {
+        if let Faults::Drawn(mix) = &self.faults {
+            let kept = mix.retain(|kind| match kind.impossible(ground) {
+                Some(because) => {
+                    self.skipped.push(Skip { what: kind.name(), because });
+                    false
+                }
+                None => true,
+            });
+            self.faults = Faults::Drawn(kept);
         }
     }
 
