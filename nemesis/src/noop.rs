@@ -46,7 +46,7 @@ impl Cluster for Noop<'_> {
         Ok(Damage::default())
     }
 
-    fn skew_clock(&mut self, _: NodeId, _: Skew) -> Result<(), Refusal> {
+    fn skew_clock(&mut self, _: Actor, _: Skew) -> Result<(), Refusal> {
         Ok(())
     }
 
@@ -110,15 +110,15 @@ impl Cluster for Noop<'_> {
         self.0.round_trip(node, timeout_ms)
     }
 
-    fn mend(&mut self, node: NodeId) -> Result<(), Refusal> {
-        self.0.mend(node)
+    fn mend(&mut self, who: Actor) -> Result<(), Refusal> {
+        self.0.mend(who)
     }
 
     fn disk_counts(&mut self, node: NodeId) -> Result<DiskCounts, Refusal> {
         self.0.disk_counts(node)
     }
 
-    fn clock_reading(&mut self, node: NodeId) -> Result<ClockReading, Refusal> {
-        self.0.clock_reading(node)
+    fn clock_reading(&mut self, who: Actor) -> Result<ClockReading, Refusal> {
+        self.0.clock_reading(who)
     }
 }

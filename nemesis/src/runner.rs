@@ -228,7 +228,7 @@ impl Runner {
         self.within_budget(&planned, &script, &scene)?;
         let (logs, attempts) = (self.plan.ground.logs, attempts + 1);
         let episode = Episode { log, logs, attempts, ..unplaced(index as u32, &planned, asked_at) };
-        let active = Active::begin(episode, scene, script, timing)?;
+        let active = Active::begin(episode, scene, script, timing)?.choosing_by(planned.pick);
         self.pending.retain(|pending| *pending != index);
         Ok(active)
     }

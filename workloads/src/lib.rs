@@ -10,6 +10,7 @@ pub mod drain;
 pub mod errors;
 pub mod journal;
 pub mod library;
+pub mod measure;
 pub mod properties;
 pub mod queue;
 pub mod spec;

@@ -57,7 +57,8 @@ pub fn random_seed() -> u64 {
     rand::random::<u32>().into()
 }
 
-fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
+/// The scenario of these arguments.
+pub fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
     let workload = workload(args.workload.as_deref().unwrap_or(&args.scenario))?;
     let (faults, planned_floors) = faults(args)?;
     let mut scenario = Scenario {
@@ -72,6 +73,10 @@ fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
         ..quiet(&args.system)?
     };
     scenario.skip_what_it_lacks(&systems::of(&scenario.system).capabilities());
+    if args.faults.split(',').any(|item| item.trim() == "all") {
+        let ground = run::ground(&scenario);
+        scenario.skip_what_is_impossible(&ground);
+    }
     Ok(scenario)
 }
 

@@ -1,15 +1,17 @@
 //! Everything needed to do a run again, as meant: valid, complete, the seed filled in. Nothing stringly typed goes further.
 
+mod damage;
 pub mod preset;
 
 use crate::contract::Traits;
 use crate::settings::{Origin, Owner, Settings};
 pub use crate::systems::SystemChoice;
 use crate::systems::{Capabilities, Capability, Skip};
+use nemesis::fault::Need;
 use nemesis::plan::Planned;
-use nemesis::{Mix, Schedule};
+use nemesis::{FaultKind, Ground, Mix, Schedule};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 use workloads::library::Library;
@@ -100,18 +102,6 @@ pub enum Faults {
     Scheduled(Box<Schedule>),
 }
 
-impl Faults {
-    /// True if one of them needs this hold on the cluster.
-    pub fn need(&self, need: nemesis::Need) -> bool {
-        let needs = |fault: nemesis::FaultKind| fault.definition().need() == need;
-        match self {
-            Faults::Drawn(mix) => mix.faults().any(needs),
-            Faults::Scripted(episodes) => episodes.iter().any(|episode| needs(episode.fault)),
-            Faults::Scheduled(schedule) => schedule.faults().into_iter().any(needs),
-        }
-    }
-}
-
 /// What a run must have reached to be green.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Floors {
@@ -175,9 +165,39 @@ impl Scenario {
         }
     }
 
+    /// Takes away the faults that the cluster's shape or clocks make impossible, each with its reason: for `all`, which names
+    /// none of them.
+    pub fn skip_what_is_impossible(&mut self, ground: &Ground) {
+        if let Faults::Drawn(mix) = &self.faults {
+            let kept = mix.retain(|kind| match kind.impossible(ground) {
+                Some(because) => {
+                    self.skipped.push(Skip { what: kind.name(), because });
+                    false
+                }
+                None => true,
+            });
+            self.faults = Faults::Drawn(kept);
+        }
+    }
+
     /// What its promises depend on beside the settings.
     pub fn traits(&self) -> Traits {
-        Traits::of(self.client, self.workload.needs(), self.cluster.replication)
+        let plain = Traits::of(self.client, self.workload.needs(), self.cluster.replication);
+        plain.with_damage(damage::of(&self.kinds(), self.cluster))
+    }
+
+    /// What its faults need beyond signals.
+    pub fn fault_needs(&self) -> BTreeSet<Need> {
+        self.kinds().into_iter().map(|kind| kind.definition().need()).collect()
+    }
+
+    /// The kinds of its faults.
+    fn kinds(&self) -> Vec<FaultKind> {
+        match &self.faults {
+            Faults::Drawn(mix) => mix.faults().collect(),
+            Faults::Scripted(episodes) => episodes.iter().map(|episode| episode.fault).collect(),
+            Faults::Scheduled(schedule) => schedule.faults(),
+        }
     }
 
     /// Completes settings that follow from others. Returns what it changed, in words.

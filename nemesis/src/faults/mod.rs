@@ -1,16 +1,29 @@
 //! The harms, one a file.
 
+pub mod bit_rot;
+pub mod clock_drift;
+pub mod clock_jump;
+pub mod clock_strobe;
+pub mod disk_full;
+pub mod disk_slow;
 pub mod door;
 pub mod frame;
+pub mod fsync_error;
+pub mod fsync_hang;
+pub mod fsync_lies;
+pub mod fsync_slow;
 pub mod isolate;
 pub mod kill;
 pub mod kill_lagging;
+mod links;
 pub mod maroon;
 pub mod narrow;
 pub mod one_way;
 pub mod outlive;
 pub mod partition;
 pub mod pause;
+pub mod power_loss;
+pub mod read_error;
 pub mod reset;
 pub mod restart;
 pub mod rolling_restart;
@@ -18,14 +31,21 @@ pub mod slow;
 pub mod stall;
 pub mod terminate;
 pub mod throttle;
+pub mod truncate;
+pub mod wipe;
+pub mod write_error;
 
 use crate::actor::Actor;
 use crate::aim::Aim;
-use crate::episode::{Episode, Evidence, Phase};
+use crate::disk::{DiskFault, Loss, Segment, Wreck};
+use crate::episode::{Episode, Evidence, Target};
+use crate::fault::Asked;
 use crate::ground::Timing;
-use crate::network::{Counts, Network, Weather};
-use crate::scene::Scene;
-use crate::step::Step;
+use crate::scene::{Scene, Skip};
+use crate::skew::Skew;
+use crate::step::{Script, Step};
+use history::NodeId;
+use links::{cut_ms, every_link, links, network, others, shows_cut, shows_slowness, shows_unanswered};
 use std::ops::RangeInclusive;
 
 /// Whose process can be hit: any node's and any client's that matters.
@@ -56,61 +76,127 @@ fn patience_ms(aim: Aim, timing: &Timing) -> u64 {
 /// Nodes whose links can be broken.
 const LINKED: &[Aim] = Aim::NODES.as_slice();
 
-/// Everybody but these.
-fn others(scene: &Scene, these: &[Actor]) -> Vec<Actor> {
-    scene.everybody().into_iter().filter(|actor| !these.contains(actor)).collect()
+/// Whose disk can be hit: that of any broker that matters.
+const DISKS: &[Aim] = &[
+    Aim::Leader,
+    Aim::Follower,
+    Aim::Isr,
+    Aim::GroupCoordinator,
+    Aim::TransactionCoordinator,
+    Aim::All,
+    Aim::Some,
+    Aim::Minority,
+    Aim::Majority,
+];
+
+/// Whose wall clock can be hit.
+const CLOCKS: &[Aim] = &[
+    Aim::Leader,
+    Aim::Follower,
+    Aim::GroupCoordinator,
+    Aim::TransactionCoordinator,
+    Aim::All,
+    Aim::Some,
+    Aim::Minority,
+    Aim::Majority,
+    Aim::Producer,
+    Aim::Consumer,
+];
+
+/// How long a broken disk may take to be felt after the hold, milliseconds.
+const FELT_MS_MAX: u64 = 8_000;
+/// How long another replica in sync is waited for before something is lost, milliseconds.
+const SPARE_MS_MAX: u64 = 5_000;
+/// The same as for a disk for a wall clock, which is read all the time.
+const TOLD_MS_MAX: u64 = 5_000;
+
+/// How long a disk or clock is useful to be wrong, milliseconds.
+fn wrong_ms(aim: Aim, timing: &Timing) -> RangeInclusive<u64> {
+    300..=patience_ms(aim, timing).max(300) + 1500
 }
 
-/// A cut long enough that somebody notices.
-fn cut_ms(timing: &Timing) -> RangeInclusive<u64> {
-    let noticed = timing.lag_ms_max.max(timing.session_ms) + 500;
-    noticed..=noticed + 1500
+/// The aim's nodes.
+fn nodes(scene: &Scene, asked: Asked) -> Result<Vec<NodeId>, Skip> {
+    Ok(asked.aim.resolve(scene, asked.log, asked.pick)?.into_iter().filter_map(Actor::node).collect())
 }
 
-/// Puts the network into force for a while and notes what it did.
-fn network(network: Network, hold_ms: u64) -> Vec<Step> {
-    vec![Step::Network(Box::new(network)), Step::Hold(hold_ms), Step::Traffic]
+fn actors(nodes: &[NodeId]) -> Vec<Actor> {
+    nodes.iter().copied().map(Actor::Node).collect()
 }
 
-/// Every rule of an episode with what was counted.
-fn links(episode: &Episode) -> impl Iterator<Item = (Weather, Counts, u64)> {
-    episode.evidence.iter().filter_map(|e| match e {
-        Evidence::Links { weather, counts, for_ms, .. } => Some((*weather, *counts, *for_ms)),
-        _ => None,
+/// Their disks go wrong for the hold, and longer if nothing was felt of it by then.
+fn break_disks(scene: &Scene, asked: Asked, fault: DiskFault) -> Result<Script, Skip> {
+    let targets = nodes(scene, asked)?;
+    let broken = targets.iter().map(|node| Step::Break(*node, fault));
+    let felt = targets.iter().map(|node| Step::AwaitFelt { node: *node, fault, at_most_ms: FELT_MS_MAX });
+    let hurt = broken.chain([Step::Hold(asked.hold_ms)]).chain(felt).collect();
+    Ok(Script::on(&actors(&targets), hurt, mended(&targets)))
+}
+
+/// SIGKILL, harm to what is on their disks, and start again after the hold.
+fn wreck(scene: &Scene, asked: Asked, wreck: Wreck) -> Result<Script, Skip> {
+    let targets = nodes(scene, asked)?;
+    let hurt = wrecked(&targets, wreck).into_iter().chain([Step::Hold(asked.hold_ms)]).collect();
+    Ok(Script::on(&actors(&targets), hurt, mended(&targets)))
+}
+
+/// All are killed before the first disk is harmed: the power goes at once. Not while they alone are in sync: the settings promise
+/// copies at the moment of the acknowledgement, and none of them may be left but theirs.
+fn wrecked(targets: &[NodeId], wreck: Wreck) -> Vec<Step> {
+    let spare = Step::AwaitSpare { nodes: targets.to_vec(), at_most_ms: SPARE_MS_MAX };
+    let kills = targets.iter().map(|node| Step::Kill(Actor::Node(*node)));
+    [spare].into_iter().chain(kills).chain(targets.iter().map(|node| Step::Wreck(*node, wreck))).collect()
+}
+
+fn mended(targets: &[NodeId]) -> Vec<Step> {
+    let mend = targets.iter().map(|node| Step::Mend(Actor::Node(*node)));
+    mend.chain(targets.iter().map(|node| Step::Start(Actor::Node(*node)))).collect()
+}
+
+/// Their wall clocks go wrong for the hold, and longer if nobody was told by then.
+fn skew_clocks(scene: &Scene, asked: Asked, skew: Skew, off_ms: u64) -> Result<Script, Skip> {
+    let targets = asked.aim.resolve(scene, asked.log, asked.pick)?;
+    let skewed = targets.iter().map(|who| Step::Skew(*who, skew));
+    let told = targets.iter().map(|who| Step::AwaitTold { who: *who, off_ms, at_most_ms: TOLD_MS_MAX });
+    let hurt = skewed.chain([Step::Hold(asked.hold_ms)]).chain(told).collect();
+    Ok(Script::on(&targets, hurt, targets.iter().copied().map(Step::Mend).collect()))
+}
+
+/// Of what is asked, 80 %: a clock is read at moments of its own.
+fn most_of(asked_ms: u64) -> u64 {
+    asked_ms / 5 * 4 + asked_ms % 5 * 4 / 5
+}
+
+/// How much a power loss leaves, as the pick decides.
+fn loss(pick: u32) -> Loss {
+    Loss::ALL[pick as usize % Loss::ALL.len()]
+}
+
+/// Which segment, as the pick decides.
+fn segment(pick: u32) -> Segment {
+    if pick.is_multiple_of(2) { Segment::Open } else { Segment::Closed }
+}
+
+/// True if the target's process was killed and harm was done to what was on its disk.
+fn shows_wreck(episode: &Episode, target: &Target) -> bool {
+    let harmed = |e: &Evidence| matches!(e, Evidence::Wrecked { node, damage, .. } if Actor::Node(*node) == target.who && !damage.is_none());
+    episode.shows_kill(target) && episode.evidence.iter().any(harmed)
+}
+
+/// True if the target felt what was wrong with its disk.
+fn shows_felt(episode: &Episode, target: &Target) -> bool {
+    episode.evidence.iter().any(|e| match e {
+        Evidence::DiskFelt { node, fault, counts } => Actor::Node(*node) == target.who && counts.of(*fault) > 0,
+        _ => false,
     })
 }
 
-/// True if there is a rule, and this holds of each.
-fn every_link(episode: &Episode, holds: impl Fn(Weather, Counts, u64) -> bool) -> bool {
-    links(episode).next().is_some() && links(episode).all(|(weather, counts, for_ms)| holds(weather, counts, for_ms))
-}
-
-/// True if something was sent in each direction that was cut and nothing arrived, and somebody noticed.
-fn shows_cut(episode: &Episode) -> bool {
-    let cut = every_link(episode, |_, counts, _| counts.held + counts.connects_held > 0 && counts.passed == 0);
-    let tried_again = links(episode).any(|(_, counts, _)| counts.connects_held > 0);
-    cut && (tried_again || episode.shows_change() || shows_unanswered(episode))
-}
-
-/// True if the observer got no answer while the harm lasted.
-fn shows_unanswered(episode: &Episode) -> bool {
-    let unanswered =
-        |e: &Evidence| matches!(e, Evidence::RoundTrips { phase: Phase::During, us, .. } if us.contains(&None));
-    episode.evidence.iter().any(unanswered)
-}
-
-/// True if the median of the round trips while the harm lasted is longer than the one before by so much. One that was not
-/// answered took longer than any.
-fn shows_slowness(episode: &Episode, by_us: u64) -> bool {
-    let median = |wanted: Phase| {
-        let trips = episode.evidence.iter().filter_map(|e| match e {
-            Evidence::RoundTrips { phase, us, .. } if *phase == wanted => Some(us.iter().copied()),
-            _ => None,
-        });
-        let mut us: Vec<u64> = trips.flatten().map(|us| us.unwrap_or(u64::MAX)).collect();
-        us.sort_unstable();
-        us.get(us.len() / 2).copied()
-    };
-    let (before, during) = (median(Phase::Before), median(Phase::During));
-    matches!((before, during), (Some(before), Some(during)) if during >= before.saturating_add(by_us))
+/// True if the target was told times as wrong as they were meant to be.
+fn shows_told(episode: &Episode, target: &Target) -> bool {
+    episode.evidence.iter().any(|e| match e {
+        Evidence::ClockTold { who, asked_ms, reading } => {
+            *who == target.who && reading.skewed > 0 && reading.off_ms() >= (*asked_ms).max(1)
+        }
+        _ => false,
+    })
 }

@@ -1,5 +1,6 @@
 //! `stormglass bench`: the figures of the README and the notes, measured. One file a thing measured.
 
+mod broker;
 mod checker;
 mod cluster;
 mod episodes;
@@ -12,6 +13,7 @@ use results::Exit;
 /// Measures and prints.
 pub fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
     match args.what {
+        Bench::Broker => broker::bench(args.times.unwrap_or(3).clamp(1, 100), &args.against),
         Bench::Cluster => cluster::bench(args.times.unwrap_or(5).clamp(1, 1000)),
         Bench::Proxy => proxy::bench(args.times.unwrap_or(20_000).clamp(1_000, 10_000_000) as usize),
         Bench::Episodes => episodes::bench(args.times.unwrap_or(60).clamp(1, 3600)),
