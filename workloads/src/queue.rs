@@ -75,7 +75,8 @@ impl Queue {
         for n in 1..=self.consumers {
             crew.client(&format!("consumer-{n}"), Role::Consumer, |process, _| {
                 let mode = ConsumerMode::Assign { logs: site.logs.iter().map(|l| l.id).collect() };
-                RoleSpec::Consumer(ConsumerSpec { process, mode, properties: site.consumer.clone() })
+                let properties = site.consumer.clone();
+                RoleSpec::Consumer(ConsumerSpec { process, mode, properties, app: Default::default() })
             });
         }
         if site.pace.sample_ms > 0 {
@@ -90,7 +91,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{ClientSpec, Load, LogPlace};
+    use crate::spec::{ClientSpec, Load, LogPlace, WRITERS_PER_LIFE};
     use crate::workload::Pace;
     use history::{LogId, ProcessId, WriterId};
 
@@ -117,7 +118,7 @@ mod tests {
         let names: Vec<&str> = plan.processes.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["producer-1", "producer-2", "consumer-1", "consumer-2", "sampler", "drain"]);
         let writers: Vec<_> = plan.processes.iter().filter_map(|p| p.writer).collect();
-        assert_eq!(writers, [WriterId(0), WriterId(1)]);
+        assert_eq!(writers, [WriterId(0), WriterId(WRITERS_PER_LIFE)]);
         assert_eq!(plan.drain, ProcessId(6));
         assert_eq!(plan.clients.len(), 5);
     }

@@ -2,9 +2,10 @@
 //!
 //! **Invariant:** planning is pure: the same workload on the same [`Site`] gives the same [`Plan`].
 
+use crate::finals::Final;
 use crate::library::Library;
 use crate::queue::Queue;
-use crate::spec::{ClientSpec, Load, LogPlace, RoleSpec};
+use crate::spec::{AfterDeath, ClientSpec, Load, LogPlace, RoleSpec, WRITERS_PER_LIFE};
 use checker::claim::Claim;
 use checker::contract::Contract;
 use history::{ProcessId, ProcessName, Role, WriterId};
@@ -159,6 +160,10 @@ pub struct Plan {
     pub processes: Vec<ProcessName>,
     /// Who the final read is, in the history.
     pub drain: ProcessId,
+    /// What is read after the load beside the logs.
+    pub finals: Vec<Final>,
+    /// The first writer id that is free.
+    pub next_writer: WriterId,
     /// What it makes judgeable.
     pub claims: Vec<Claim>,
 }
@@ -168,22 +173,23 @@ pub struct Crew<'a> {
     site: &'a Site,
     clients: Vec<ClientSpec>,
     processes: Vec<ProcessName>,
+    finals: Vec<Final>,
     writers: u32,
 }
 
 impl<'a> Crew<'a> {
     /// Nobody yet.
     pub fn new(site: &'a Site) -> Crew<'a> {
-        Crew { site, clients: Vec::new(), processes: Vec::new(), writers: 0 }
+        Crew { site, clients: Vec::new(), processes: Vec::new(), finals: Vec::new(), writers: 0 }
     }
 
-    /// A client process of one role, made by `role` from its ids; called after its name in the history.
+    /// A client process of one role, made by `role` from its ids; called after its name in the history. One that appends has
+    /// writer ids of its own.
     pub fn client(&mut self, name: &str, role: Role, make: impl FnOnce(ProcessId, WriterId) -> RoleSpec) {
         let writer = WriterId(self.site.first_writer.0 + self.writers);
         let process = self.member(name, role, writer);
-        if role == Role::Producer {
-            self.writers += 1;
-        }
+        let role = make(process, writer);
+        self.writers += if role.writer().is_some() { WRITERS_PER_LIFE } else { 0 };
         self.clients.push(ClientSpec {
             name: name.to_owned(),
             run: self.site.run,
@@ -192,14 +198,27 @@ impl<'a> Crew<'a> {
             logs: self.site.logs.clone(),
             seed: self.site.seed,
             flush_ms_max: self.site.flush_ms_max,
-            roles: vec![make(process, writer)],
+            after_death: AfterDeath::default(),
+            roles: vec![role],
         });
+    }
+
+    /// Something read after the load, by a process called `name`.
+    pub fn last(&mut self, name: &str, make: impl FnOnce(ProcessId) -> Final) {
+        let reader = self.member(name, Role::Consumer, self.site.first_writer);
+        self.finals.push(make(reader));
+    }
+
+    /// The clients so far, to change what is not the usual.
+    pub fn clients(&mut self) -> &mut [ClientSpec] {
+        &mut self.clients
     }
 
     /// The whole crew, with a drain.
     pub fn plan(mut self, claims: Vec<Claim>) -> Plan {
         let drain = self.member("drain", Role::Drain, self.site.first_writer);
-        Plan { clients: self.clients, processes: self.processes, drain, claims }
+        let next_writer = WriterId(self.site.first_writer.0 + self.writers);
+        Plan { clients: self.clients, processes: self.processes, drain, finals: self.finals, next_writer, claims }
     }
 
     fn member(&mut self, name: &str, role: Role, writer: WriterId) -> ProcessId {

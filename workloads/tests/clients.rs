@@ -68,6 +68,7 @@ impl Stage {
             logs: self.logs(),
             seed: 1,
             flush_ms_max: 5_000,
+            after_death: AfterDeath::Stay,
             roles,
         };
         let path = self.folder.path().join(format!("{name}.json"));
@@ -302,6 +303,7 @@ fn a_consumer_reads_everything_from_the_beginning_in_order() {
         process: ProcessId(2),
         mode: ConsumerMode::Assign { logs },
         properties: durable(Side::Consumer),
+        app: Default::default(),
     };
     let sampler = SamplerSpec { process: ProcessId(3), interval_ms: 1 };
     let client = stage.start("c", vec![RoleSpec::Consumer(consumer), RoleSpec::Sampler(sampler)]);

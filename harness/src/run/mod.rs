@@ -107,10 +107,9 @@ fn go_through(
         cluster.took.as_secs_f64()
     ));
     effective::read_back(&job.scenario, &cluster, folder).map_err(|f| kept(folder, f))?;
-    let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest, processes)?;
+    let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest.clone(), processes)?;
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
-    manifest.names.epoch = clock::now();
-    manifest.write(folder).map_err(Failure::internal)?;
+    clients.begin()?;
     let field = Field { processes: &mut *processes, cluster: &mut cluster, clients: &mut clients };
     let broken = break_it::break_it(job, interrupt, folder, field)?;
     clients.stop(processes);

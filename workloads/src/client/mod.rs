@@ -8,6 +8,7 @@
 
 pub mod consumer;
 pub mod generator;
+pub mod member;
 pub mod outstanding;
 pub mod producer;
 pub mod sampler;
@@ -15,7 +16,7 @@ pub mod status;
 pub mod stop;
 
 use crate::journal::{Journal, JournalError};
-use crate::spec::{ClientSpec, RoleSpec, SpecError};
+use crate::spec::{ClientSpec, ConsumerMode, RoleSpec, SpecError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use status::{Status, Tally};
@@ -37,6 +38,9 @@ pub enum ClientError {
     /// librdkafka would not be set up.
     #[error("librdkafka refused to start: {0}")]
     Library(#[from] rdkafka::error::KafkaError),
+    /// Its sink.
+    #[error("sink: {0}")]
+    Sink(#[from] rusqlite::Error),
     /// A signal handler or a thread could not be set up, or the status could not be written.
     #[error("{what}: {source}")]
     Io {
@@ -129,8 +133,19 @@ fn run_roles(context: &Context) -> Result<Vec<Tally>, ClientError> {
 fn run_role(context: &Context, role: &RoleSpec) -> Result<Tally, ClientError> {
     match role {
         RoleSpec::Producer(p) => producer::run(context, p),
-        RoleSpec::Consumer(c) => consumer::run(context, c),
+        RoleSpec::Consumer(c) => match &c.mode {
+            ConsumerMode::Assign { logs } => consumer::run(context, c, logs),
+            ConsumerMode::Group(group) => member::run(context, c, group),
+        },
         RoleSpec::Sampler(s) => sampler::run(context, s),
+    }
+}
+
+/// Ends the process by SIGKILL, now.
+fn die() -> ! {
+    let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+    loop {
+        std::thread::park();
     }
 }
 

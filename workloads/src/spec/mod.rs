@@ -5,9 +5,11 @@
 
 mod consumer;
 mod producer;
+mod rebirth;
 
-pub use consumer::{ConsumerMode, ConsumerSpec};
+pub use consumer::{Commit, ConsumerApp, ConsumerMode, ConsumerSpec, Falls, Group, Leaves, Point, SinkSpec, Wanders};
 pub use producer::{AtExit, Dies, Ending, Large, Load, OnError, OnFull, ProducerApp, ProducerSpec, Spread};
+pub use rebirth::WRITERS_PER_LIFE;
 
 use history::{LogId, ProcessId};
 use serde::{Deserialize, Serialize};
@@ -15,8 +17,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Largest id of a log; a delivery report carries it in 24 bits.
-pub const LOG_ID_MAX: u32 = (1 << 24) - 1;
+/// Largest id of a log; a delivery report carries it in 16 bits.
+pub const LOG_ID_MAX: u32 = (1 << 16) - 1;
 /// Largest specification read.
 pub const SPEC_BYTES_MAX: u64 = 16 << 20;
 
@@ -38,8 +40,22 @@ pub struct ClientSpec {
     pub seed: u64,
     /// How long it may take after SIGTERM to hear of what it has sent.
     pub flush_ms_max: u64,
+    /// What becomes of it once it has died, by a fault or by what it was told.
+    #[serde(default)]
+    pub after_death: AfterDeath,
     /// One thread each.
     pub roles: Vec<RoleSpec>,
+}
+
+/// What becomes of a client process once it has died.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AfterDeath {
+    /// It is started again with an identity of its own; what it was told to die by, it dies by once.
+    #[default]
+    Rise,
+    /// It stays away.
+    Stay,
 }
 
 /// Where a log lies.
@@ -141,8 +157,11 @@ impl ClientSpec {
         for role in &self.roles {
             match role {
                 RoleSpec::Producer(p) => refuse(!p.is_possible(), "a producer without rate, keys or a valid writer")?,
-                RoleSpec::Consumer(ConsumerSpec { mode: ConsumerMode::Assign { logs: wanted }, .. }) => {
-                    refuse(!wanted.iter().all(|id| logs.contains(id)), "a consumer of a log that does not exist")?
+                RoleSpec::Consumer(c) => {
+                    let exist = |wanted: &[LogId]| wanted.iter().all(|id| logs.contains(id));
+                    let assigned = matches!(&c.mode, ConsumerMode::Assign { logs } if !exist(logs));
+                    refuse(assigned, "a consumer of a log that does not exist")?;
+                    refuse(!c.is_possible(), "a consumer without batches, or of a group without number or topics")?
                 }
                 RoleSpec::Sampler(s) => refuse(s.interval_ms == 0, "a sampler without interval")?,
             }
@@ -167,6 +186,7 @@ mod tests {
             logs: vec![log(0), log(1)],
             seed: 0,
             flush_ms_max: 1,
+            after_death: AfterDeath::Rise,
             roles,
         }
     }
@@ -179,7 +199,8 @@ mod tests {
 
     fn consumer(log: u32) -> RoleSpec {
         let mode = ConsumerMode::Assign { logs: vec![LogId(log)] };
-        RoleSpec::Consumer(ConsumerSpec { process: ProcessId(0), mode, properties: BTreeMap::new() })
+        let (process, properties, app) = (ProcessId(0), BTreeMap::new(), ConsumerApp::default());
+        RoleSpec::Consumer(ConsumerSpec { process, mode, properties, app })
     }
 
     #[test]
@@ -209,6 +230,23 @@ mod tests {
         let mut twice = spec(vec![consumer(1)]);
         twice.logs[0].id = LogId(1);
         assert!(twice.check().is_err());
+    }
+
+    #[test]
+    fn a_new_life_has_names_of_its_own_and_is_not_told_to_die_again() {
+        let RoleSpec::Producer(mut dying) = producer(Load::ClosedLoop { outstanding_max: 1 }, Spread::RoundRobin, 0)
+        else {
+            unreachable!()
+        };
+        dying.app.dies = Some(Dies { after: 3, by: Ending::Kill });
+        let first = spec(vec![RoleSpec::Producer(dying)]);
+        let (second, names) = first.reborn(2, ProcessId(9), WriterId(70));
+        let (third, _) = second.reborn(3, ProcessId(10), WriterId(80));
+        assert_eq!((second.name.as_str(), third.name.as_str()), ("c-life-2", "c-life-3"));
+        assert_eq!((names[0].name.as_str(), names[0].writer), ("c-life-2", Some(WriterId(70))));
+        let RoleSpec::Producer(next) = &second.roles[0] else { panic!("the same role") };
+        assert_eq!((next.process, next.writer, next.app.dies), (ProcessId(9), WriterId(70), None));
+        assert_ne!((&second.journal, second.status_path()), (&first.journal, first.status_path()));
     }
 
     #[test]

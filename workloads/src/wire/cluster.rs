@@ -237,7 +237,7 @@ impl Cluster {
     }
 
     /// One attempt at one address. A connection that failed is dropped.
-    fn at<T>(
+    pub(super) fn at<T>(
         &mut self,
         address: &str,
         deadline: Deadline,

@@ -26,6 +26,7 @@ pub const SPOKEN: &[Spoken] = &[
     spoken(ApiKey::Fetch, "Fetch", 4, 12),
     spoken(ApiKey::ListOffsets, "ListOffsets", 1, 7),
     spoken(ApiKey::Metadata, "Metadata", 4, 12),
+    spoken(ApiKey::OffsetFetch, "OffsetFetch", 1, 7),
     spoken(ApiKey::FindCoordinator, "FindCoordinator", 1, 3),
     spoken(ApiKey::ApiVersions, "ApiVersions", 0, 3),
     spoken(ApiKey::CreateTopics, "CreateTopics", 2, 7),
