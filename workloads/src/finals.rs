@@ -5,6 +5,7 @@
 //! same claim as "a group is handed every record, and once". **Invariant:** only what can be read after everything was healed
 //! counts as an effect; what could not be read is not journalled, and its claims are not judged.
 
+use crate::admin;
 use crate::clock::{self, Deadline};
 use crate::journal::{Answer, Journal, JournalError, Subject};
 use crate::sink::Sink;
@@ -17,6 +18,8 @@ use std::path::PathBuf;
 
 const WINDOW_BYTES: i32 = 1 << 20;
 const WINDOW_WAIT_MS: i32 = 100;
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS_MS: u64 = 50;
 /// A sequence of an output: the input log (8 bits), the input's offset (32 bits).
 const OFFSET_BITS: u32 = 32;
 
@@ -58,6 +61,15 @@ pub enum Final {
         sink: PathBuf,
         /// The logs it is fed from.
         logs: Vec<LogId>,
+    },
+    /// How many partitions an operator's topics have.
+    Topics {
+        /// Who reads, in the history.
+        reader: ProcessId,
+        /// The number of the first topic's register.
+        group: u32,
+        /// What the topics' names begin with.
+        prefix: String,
     },
 }
 
@@ -116,7 +128,31 @@ impl Reader<'_> {
                 }
                 Ok(())
             }
+            Final::Topics { reader, group, prefix } => {
+                for topic in 0..admin::TOPICS_MAX {
+                    self.partitions((*reader, *group + topic), &admin::topic_name(prefix, topic))?;
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// The most partitions that any of a few answers tells: a broker that is behind has forgotten nothing.
+    fn partitions(&mut self, (reader, group): (ProcessId, u32), topic: &str) -> Result<(), JournalError> {
+        let invoked = clock::now();
+        let mut most: Option<i64> = None;
+        for _ in 0..LOOKS {
+            if let Ok(view) = self.cluster.metadata(Some(&[topic]), self.deadline) {
+                let topic = view.topics.iter().find(|t| t.name == topic && t.error == 0);
+                most = most.max(Some(topic.map_or(-1, |t| t.partitions.len() as i64)));
+            }
+            if !clock::between_attempts(BETWEEN_LOOKS_MS, self.deadline) {
+                break;
+            }
+        }
+        let Some(most) = most else { return Ok(()) };
+        let subject = Subject { process: reader, kind: Kind::Committed, log: LogId(0), detail: of_group(group) };
+        self.journal.observe(subject, invoked, Answer::ok(Offset(most)))
     }
 
     fn place(&self, log: LogId) -> Option<&LogPlace> {

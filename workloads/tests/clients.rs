@@ -305,7 +305,7 @@ fn a_consumer_reads_everything_from_the_beginning_in_order() {
         properties: durable(Side::Consumer),
         app: Default::default(),
     };
-    let sampler = SamplerSpec { process: ProcessId(3), interval_ms: 1 };
+    let sampler = SamplerSpec { process: ProcessId(3), interval_ms: 1, also: Also::Nothing };
     let client = stage.start("c", vec![RoleSpec::Consumer(consumer), RoleSpec::Sampler(sampler)]);
     let complete = || reads(&client.journal, Kind::Poll).values().map(Vec::len).sum::<usize>() == 2000;
     wait_until("the consumer reads all", || (client.journal.exists() && complete()).then_some(()));

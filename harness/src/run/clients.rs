@@ -192,6 +192,7 @@ fn plan(scenario: &Scenario, cluster: &Cluster, folder: &RunFolder, run: u64) ->
         bootstrap: cluster.nodes.bootstrap(),
         logs: cluster.logs.clone(),
         pace: Pace { load, record_bytes: scenario.load.record_bytes, sample_ms: SAMPLE_MS },
+        replication: scenario.cluster.replication as i16,
         library: scenario.client,
         journals: std::path::absolute(folder.journals()).map_err(Failure::internal)?,
         flush_ms_max: FLUSH_MS_MAX,
@@ -200,5 +201,5 @@ fn plan(scenario: &Scenario, cluster: &Cluster, folder: &RunFolder, run: u64) ->
         first_process: ProcessId(0),
         first_writer: WriterId(0),
     };
-    Ok(scenario.workload.plan(&site))
+    Ok(scenario.workload.shape().plan(&site))
 }

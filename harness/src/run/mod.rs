@@ -156,7 +156,7 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         began: Began { wall, mono: clock::now() },
         names: Names { run: rand::random(), nodes, ..Names::default() },
         properties,
-        contract: scenario.workload.bind(contract::derive(&scenario.settings, &scenario.traits())),
+        contract: scenario.workload.shape().bind(contract::derive(&scenario.settings, &scenario.traits())),
         promises: contract::promises(&scenario.settings, &scenario.traits()),
     };
     json::write(&judging::scenario_file(&folder), scenario).map_err(Failure::internal)?;

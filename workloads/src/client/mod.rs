@@ -9,11 +9,13 @@
 pub mod consumer;
 pub mod generator;
 pub mod member;
+pub mod operator;
 pub mod outstanding;
 pub mod producer;
 pub mod sampler;
 pub mod status;
 pub mod stop;
+pub mod transactional;
 
 use crate::journal::{Journal, JournalError};
 use crate::spec::{ClientSpec, ConsumerMode, RoleSpec, SpecError};
@@ -137,6 +139,9 @@ fn run_role(context: &Context, role: &RoleSpec) -> Result<Tally, ClientError> {
             ConsumerMode::Assign { logs } => consumer::run(context, c, logs),
             ConsumerMode::Group(group) => member::run(context, c, group),
         },
+        RoleSpec::Transactor(t) => transactional::run_transactor(context, t),
+        RoleSpec::Transform(t) => transactional::run_transform(context, t),
+        RoleSpec::Operator(o) => operator::run(context, o),
         RoleSpec::Sampler(s) => sampler::run(context, s),
     }
 }

@@ -51,6 +51,8 @@ pub struct Group {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConsumerApp {
+    /// It joins its group once the first log has so many records.
+    pub starts_at: u64,
     /// Records taken at once, over 0.
     pub batch_max: usize,
     /// How long it works on a record, microseconds.
@@ -74,6 +76,7 @@ pub struct ConsumerApp {
 impl Default for ConsumerApp {
     fn default() -> ConsumerApp {
         ConsumerApp {
+            starts_at: 0,
             batch_max: 100,
             work_us: 0,
             commit: Commit::AfterBatch,

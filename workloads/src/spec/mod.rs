@@ -6,10 +6,12 @@
 mod consumer;
 mod producer;
 mod rebirth;
+mod transactional;
 
 pub use consumer::{Commit, ConsumerApp, ConsumerMode, ConsumerSpec, Falls, Group, Leaves, Point, SinkSpec, Wanders};
 pub use producer::{AtExit, Dies, Ending, Large, Load, OnError, OnFull, ProducerApp, ProducerSpec, Spread};
 pub use rebirth::WRITERS_PER_LIFE;
+pub use transactional::{FallsBetween, Ids, Stall, TransactorSpec, TransformApp, TransformSpec, TransformStyle};
 
 use history::{LogId, ProcessId};
 use serde::{Deserialize, Serialize};
@@ -78,8 +80,29 @@ pub enum RoleSpec {
     Producer(ProducerSpec),
     /// Reads through librdkafka.
     Consumer(ConsumerSpec),
+    /// Appends in transactions through librdkafka.
+    Transactor(TransactorSpec),
+    /// Makes a record of each record, through librdkafka.
+    Transform(TransformSpec),
+    /// Changes topics through the wire client.
+    Operator(OperatorSpec),
     /// Asks brokers for ends and windows through the wire client.
     Sampler(SamplerSpec),
+}
+
+/// Somebody who changes topics while others work on them.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct OperatorSpec {
+    /// Who it is in the history.
+    pub process: ProcessId,
+    /// The number of the registers it writes: see [`crate::admin`].
+    pub group: u32,
+    /// The topics it makes are called this and a number.
+    pub prefix: String,
+    /// Replicas of their partitions.
+    pub replication: i16,
+    /// From one change to the next.
+    pub interval_ms: u64,
 }
 
 /// A sampler.
@@ -89,6 +112,20 @@ pub struct SamplerSpec {
     pub process: ProcessId,
     /// From one log's turn to the next log's.
     pub interval_ms: u64,
+    /// What it asks for beside ends and windows.
+    #[serde(default)]
+    pub also: Also,
+}
+
+/// What a sampler asks for beside ends and windows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Also {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The stable end, the log's start and the leader's epoch.
+    Offsets,
 }
 
 /// Why a specification could not be used.
@@ -163,6 +200,9 @@ impl ClientSpec {
                     refuse(assigned, "a consumer of a log that does not exist")?;
                     refuse(!c.is_possible(), "a consumer without batches, or of a group without number or topics")?
                 }
+                RoleSpec::Transactor(t) => refuse(!t.is_possible(), "a transactor without rate or transactional.id")?,
+                RoleSpec::Transform(t) => refuse(!t.is_possible(), "a transform without batches or group")?,
+                RoleSpec::Operator(o) => refuse(o.interval_ms == 0, "an operator without interval")?,
                 RoleSpec::Sampler(s) => refuse(s.interval_ms == 0, "a sampler without interval")?,
             }
         }
@@ -221,7 +261,7 @@ mod tests {
             producer(paced, Spread::Keyed { keys: 0 }, 0),
             producer(paced, Spread::RoundRobin, history::Value::WRITER_MAX + 1),
             consumer(2),
-            RoleSpec::Sampler(SamplerSpec { process: ProcessId(0), interval_ms: 0 }),
+            RoleSpec::Sampler(SamplerSpec { process: ProcessId(0), interval_ms: 0, also: Also::Nothing }),
         ];
         for role in refused {
             assert!(spec(vec![role.clone()]).check().is_err(), "{role:?}");

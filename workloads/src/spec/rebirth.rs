@@ -41,6 +41,12 @@ impl RoleSpec {
                 c.process = process;
                 c.app.falls = None;
             }
+            RoleSpec::Transactor(t) => (t.process, t.writer) = (process, writer),
+            RoleSpec::Transform(t) => {
+                (t.process, t.writer) = (process, writer);
+                (t.app.falls, t.app.stalls) = (None, None);
+            }
+            RoleSpec::Operator(o) => o.process = process,
             RoleSpec::Sampler(s) => s.process = process,
         }
     }
@@ -48,9 +54,9 @@ impl RoleSpec {
     /// What it is for, in the history.
     pub fn role(&self) -> Role {
         match self {
-            RoleSpec::Producer(_) => Role::Producer,
+            RoleSpec::Producer(_) | RoleSpec::Transactor(_) | RoleSpec::Transform(_) => Role::Producer,
             RoleSpec::Consumer(_) => Role::Consumer,
-            RoleSpec::Sampler(_) => Role::Sampler,
+            RoleSpec::Sampler(_) | RoleSpec::Operator(_) => Role::Sampler,
         }
     }
 
@@ -58,7 +64,9 @@ impl RoleSpec {
     pub fn writer(&self) -> Option<WriterId> {
         match self {
             RoleSpec::Producer(p) => Some(p.writer),
-            RoleSpec::Consumer(_) | RoleSpec::Sampler(_) => None,
+            RoleSpec::Transactor(t) => Some(t.writer),
+            RoleSpec::Transform(t) => Some(t.writer),
+            RoleSpec::Consumer(_) | RoleSpec::Sampler(_) | RoleSpec::Operator(_) => None,
         }
     }
 }

@@ -30,6 +30,7 @@ pub const SPOKEN: &[Spoken] = &[
     spoken(ApiKey::FindCoordinator, "FindCoordinator", 1, 3),
     spoken(ApiKey::ApiVersions, "ApiVersions", 0, 3),
     spoken(ApiKey::CreateTopics, "CreateTopics", 2, 7),
+    spoken(ApiKey::CreatePartitions, "CreatePartitions", 0, 3),
     spoken(ApiKey::DeleteTopics, "DeleteTopics", 1, 5),
     spoken(ApiKey::InitProducerId, "InitProducerId", 0, 4),
     spoken(ApiKey::OffsetForLeaderEpoch, "OffsetForLeaderEpoch", 2, 4),

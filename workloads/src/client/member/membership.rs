@@ -17,12 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The library, telling a membership.
-pub(super) type Library = BaseConsumer<Events>;
+pub(in super::super) type Library = BaseConsumer<Events>;
 
 /// See the module.
 pub(in super::super) struct Membership {
     pub(super) journal: Arc<Journal>,
-    pub(super) counts: Arc<Counts>,
+    pub(in super::super) counts: Arc<Counts>,
     process: ProcessId,
     group: u32,
     places: Vec<LogPlace>,
@@ -51,16 +51,32 @@ struct State {
 
 impl Membership {
     pub(super) fn new(journal: Arc<Journal>, spec: &ConsumerSpec, group: &Group, places: &[LogPlace]) -> Membership {
+        let membership = Membership::of((journal, spec.process), group, spec.app.commit, places);
+        Membership { shift: spec.app.shift, ..membership }
+    }
+
+    /// A membership of `process` in a group, that commits like this.
+    pub(in super::super) fn of(
+        (journal, process): (Arc<Journal>, ProcessId),
+        group: &Group,
+        commit: Commit,
+        places: &[LogPlace],
+    ) -> Membership {
         Membership {
             journal,
             counts: Arc::new(Counts::default()),
-            process: spec.process,
+            process,
             group: group.number,
             places: places.to_vec(),
-            commit: spec.app.commit,
-            shift: spec.app.shift,
+            commit,
+            shift: 0,
             state: Mutex::new(State::default()),
         }
+    }
+
+    /// What the library is to tell it.
+    pub(in super::super) fn events(self: &Arc<Membership>) -> Events {
+        Events(self.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -68,32 +84,32 @@ impl Membership {
     }
 
     /// The log of a partition.
-    pub(super) fn log(&self, topic: &str, partition: i32) -> Option<LogId> {
+    pub(in super::super) fn log(&self, topic: &str, partition: i32) -> Option<LogId> {
         self.places.iter().find(|p| p.partition == partition && p.topic == topic).map(|p| p.id)
     }
 
     /// Where a log lies.
-    pub(super) fn place(&self, log: LogId) -> Option<&LogPlace> {
+    pub(in super::super) fn place(&self, log: LogId) -> Option<&LogPlace> {
         self.places.iter().find(|p| p.id == log)
     }
 
     /// The number of a log's assignment, while it is owned.
-    pub(super) fn assignment(&self, log: LogId) -> Option<u64> {
+    pub(in super::super) fn assignment(&self, log: LogId) -> Option<u64> {
         self.state().owned.get(&log).copied()
     }
 
     /// True the first time it is asked after a log was assigned.
-    pub(super) fn is_fresh(&self, log: LogId) -> bool {
+    pub(in super::super) fn is_fresh(&self, log: LogId) -> bool {
         self.state().fresh.remove(&log)
     }
 
     /// The logs owned.
-    pub(super) fn owned(&self) -> Vec<LogId> {
+    pub(in super::super) fn owned(&self) -> Vec<LogId> {
         self.state().owned.keys().copied().collect()
     }
 
     /// Notes how far the member is in a log.
-    pub(super) fn done(&self, log: LogId, next: i64) {
+    pub(in super::super) fn done(&self, log: LogId, next: i64) {
         self.state().done.insert(log, next);
     }
 
@@ -102,14 +118,14 @@ impl Membership {
         self.state().done.get(&log).copied()
     }
 
-    pub(super) fn subject(&self, kind: Kind, log: LogId) -> Subject {
+    pub(in super::super) fn subject(&self, kind: Kind, log: LogId) -> Subject {
         let generation = self.state().generation;
         let detail = u64::from(self.group) << 32 | u64::from(generation);
         Subject { process: self.process, kind, log, detail }
     }
 
     /// Stores the positions of the owned logs that are further than what was stored, and waits for the answer.
-    pub(super) fn commit(&self, library: &Library, logs: &[LogId]) -> Result<(), JournalError> {
+    pub(in super::super) fn commit(&self, library: &Library, logs: &[LogId]) -> Result<(), JournalError> {
         let Some((list, due)) = self.due(logs)? else { return Ok(()) };
         let answer = library.commit(&list, CommitMode::Sync);
         self.answered(due.iter().map(|(subject, _)| *subject), &answer)?;
@@ -253,7 +269,7 @@ impl Membership {
 }
 
 /// What the library tells a membership.
-pub(in super::super) struct Events(pub(super) Arc<Membership>);
+pub(in super::super) struct Events(Arc<Membership>);
 
 impl ClientContext for Events {
     fn error(&self, error: KafkaError, _reason: &str) {

@@ -16,8 +16,9 @@ use crate::journal::Subject;
 use crate::sink::Sink;
 use crate::sink::SinkStyle;
 use crate::spec::{Commit, ConsumerApp, ConsumerSpec, Ending, Group, Leaves, Point, Wanders};
+use crate::wire::{Cluster, Isolation, OffsetAt};
 use history::{Kind, LogId, Nanos, Offset, Outcome, Record};
-use membership::{Events, Library, Membership};
+pub(super) use membership::{Library, Membership};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::Consumer;
 use rdkafka::message::Message;
@@ -29,13 +30,17 @@ use std::time::Duration;
 const FIRST_POLL: Duration = Duration::from_millis(100);
 const SEEK: Duration = Duration::from_secs(5);
 const NS_PER_US: u64 = 1_000;
+const LOOK_MS: u64 = 100;
 
 /// Runs a member until the process is asked to stop.
 pub fn run(context: &Context, spec: &ConsumerSpec, group: &Group) -> Result<Tally, ClientError> {
     let membership = Arc::new(Membership::new(context.journal.clone(), spec, group, &context.spec.logs));
     let mut config: ClientConfig = spec.properties.clone().into_iter().collect();
     config.set("bootstrap.servers", context.spec.bootstrap.join(",")).set("group.id", &group.id);
-    let library: Library = config.create_with_context(Events(membership.clone()))?;
+    let library: Library = config.create_with_context(membership.events())?;
+    if !waits_for(context, spec, group) {
+        return Ok(membership.counts.tally(spec.process, 0, 0));
+    }
     let topics: Vec<&str> = group.topics.iter().map(String::as_str).collect();
     library.subscribe(&topics)?;
     let sink = spec.app.sink.as_ref().map(|sink| Sink::open(&sink.path)).transpose()?;
@@ -47,6 +52,20 @@ pub fn run(context: &Context, spec: &ConsumerSpec, group: &Group) -> Result<Tall
     member.leave();
     let sent = membership.counts.sent.load(Ordering::Relaxed);
     Ok(membership.counts.tally(spec.process, sent, 0))
+}
+
+/// Waits until the first log of the group has so many records; false if the process is asked to stop before.
+fn waits_for(context: &Context, spec: &ConsumerSpec, group: &Group) -> bool {
+    let Some(place) = context.spec.logs.iter().find(|place| group.topics.contains(&place.topic)) else { return true };
+    let mut cluster = Cluster::new(&context.spec.bootstrap, &context.spec.name);
+    let end = OffsetAt::Latest(Isolation::ReadUncommitted);
+    let mut told = || cluster.list_offset(&place.topic, place.partition, end, Deadline::in_ms(LOOK_MS)).ok();
+    while spec.app.starts_at > 0 && told().is_none_or(|end| end.0 < spec.app.starts_at as i64) {
+        if context.stop.wait(Deadline::in_ms(LOOK_MS)) {
+            return false;
+        }
+    }
+    true
 }
 
 /// A record that was taken, and the assignment under which.
@@ -241,7 +260,7 @@ impl Member<'_> {
     /// Pauses and steps back, where the application does that.
     fn wander(&mut self, invoked: Nanos, log: LogId, pending: &mut Vec<Taken>) -> Result<(), ClientError> {
         let Some(Wanders { every, pause_ms, back }) = self.app.wanders else { return Ok(()) };
-        if self.processed % every != 0 {
+        if !self.processed.is_multiple_of(every) {
             return Ok(());
         }
         self.finish(invoked, pending)?;
