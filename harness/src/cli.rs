@@ -57,6 +57,8 @@ pub enum Command {
     Logs(LogsArgs),
     /// Bring a system under test into the cache
     Fetch(FetchArgs),
+    /// What a run would use, and where each value comes from
+    Config(ConfigArgs),
     /// What there is: faults, claims, bugs, workloads, brokers, scenarios
     List(ListArgs),
     /// The published schema of a file that others may write
@@ -72,6 +74,28 @@ pub enum Command {
     /// The guard of a run (started by `run`)
     #[command(hide = true)]
     Guard,
+}
+
+/// `config`.
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What to do with the configuration.
+#[derive(Subcommand, Debug)]
+pub enum ConfigCommand {
+    /// Options and settings as a run with the same arguments would have them
+    Show {
+        /// Where each value comes from: flag, environment, stormglass.toml, .properties, preset, default
+        #[arg(long)]
+        origin: bool,
+        /// The run.
+        #[command(flatten)]
+        run: Box<RunArgs>,
+    },
 }
 
 /// The system under test and its shape.
@@ -400,6 +424,8 @@ pub enum Bench {
     Cluster,
     /// The checkers on generated histories
     Checker,
+    /// A producer with its journal and without it
+    Load,
 }
 
 /// `broker`.

@@ -14,8 +14,8 @@ use crate::ordered_keys::OrderedKeys;
 use crate::queue::Queue;
 use crate::sink_load::SinkLoad;
 use crate::spec::{
-    AfterDeath, Also, ClientSpec, Commit, ConsumerMode, ConsumerSpec, Load, LogPlace, ProducerApp, ProducerSpec,
-    RoleSpec, SamplerSpec, Spread, WRITERS_PER_LIFE,
+    AfterDeath, Also, ClientSpec, Commit, ConsumerMode, ConsumerSpec, Load, LogPlace, ObserverSpec, ProducerApp,
+    ProducerSpec, RoleSpec, SamplerSpec, Spread, WRITERS_PER_LIFE,
 };
 use crate::transactions::Transactions;
 use checker::claim::Claim;
@@ -223,6 +223,8 @@ pub struct Site {
     pub replication: i16,
     /// The client library that applications use.
     pub library: Library,
+    /// Where an observer writes how the cluster looks over time; nowhere without one.
+    pub looks: Option<PathBuf>,
     /// Where journals go, one `NAME.sgj` a process.
     pub journals: PathBuf,
     /// How long a client may take to end.
@@ -254,6 +256,9 @@ pub struct Plan {
     pub claims: Vec<Claim>,
 }
 
+/// From one look at the cluster to the next.
+const LOOK_MS: u64 = 250;
+
 /// Hands out process and writer ids while a plan is made.
 pub struct Crew<'a> {
     site: &'a Site,
@@ -284,6 +289,7 @@ impl<'a> Crew<'a> {
             logs: self.site.logs.clone(),
             seed: self.site.seed,
             flush_ms_max: self.site.flush_ms_max,
+            records: true,
             after_death: AfterDeath::default(),
             roles: vec![role],
         });
@@ -335,8 +341,12 @@ impl<'a> Crew<'a> {
         &mut self.clients
     }
 
-    /// The whole crew, with a drain.
+    /// The whole crew, with a drain, and somebody who watches the cluster where that is wanted.
     pub fn plan(mut self, claims: Vec<Claim>) -> Plan {
+        if let Some(path) = self.site.looks.clone() {
+            let make = |process, _| RoleSpec::Observer(ObserverSpec { process, path, interval_ms: LOOK_MS });
+            self.client("observer", Role::Sampler, make);
+        }
         let drain = self.member("drain", Role::Drain, self.site.first_writer);
         let next_writer = WriterId(self.site.first_writer.0 + self.writers);
         Plan { clients: self.clients, processes: self.processes, drain, finals: self.finals, next_writer, claims }

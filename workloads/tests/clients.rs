@@ -68,6 +68,7 @@ impl Stage {
             logs: self.logs(),
             seed: 1,
             flush_ms_max: 5_000,
+            records: true,
             after_death: AfterDeath::Stay,
             roles,
         };

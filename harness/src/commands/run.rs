@@ -57,7 +57,8 @@ pub fn random_seed() -> u64 {
     rand::random::<u32>().into()
 }
 
-fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
+/// Arguments as typed, as meant.
+pub fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
     let workload = workload(args.workload.as_deref().unwrap_or(&args.scenario))?;
     let mix = mix(&args.faults).map_err(|e| Failure::usage(e.to_string()))?;
     let mut scenario = Scenario {

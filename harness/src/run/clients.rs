@@ -193,6 +193,7 @@ fn plan(scenario: &Scenario, cluster: &Cluster, folder: &RunFolder, run: u64) ->
         logs: cluster.logs.clone(),
         pace: Pace { load, record_bytes: scenario.load.record_bytes, sample_ms: SAMPLE_MS },
         replication: scenario.cluster.replication as i16,
+        looks: Some(std::path::absolute(folder.cluster()).map_err(Failure::internal)?),
         library: scenario.client,
         journals: std::path::absolute(folder.journals()).map_err(Failure::internal)?,
         flush_ms_max: FLUSH_MS_MAX,

@@ -9,6 +9,7 @@
 pub mod consumer;
 pub mod generator;
 pub mod member;
+pub mod observer;
 pub mod operator;
 pub mod outstanding;
 pub mod producer;
@@ -101,7 +102,11 @@ pub fn run(spec_path: &Path) -> Result<Status, ClientError> {
 
 fn load_and_run(spec_path: &Path, stop: Arc<Stop>) -> Result<Status, ClientError> {
     let spec = Arc::new(ClientSpec::load(spec_path)?);
-    let journal = Arc::new(Journal::create(&spec.journal, spec.run)?);
+    let journal = match spec.records {
+        true => Journal::create(&spec.journal, spec.run)?,
+        false => Journal::absent(spec.run),
+    };
+    let journal = Arc::new(journal);
     let context = Context { spec: spec.clone(), journal, stop };
     let status = Status { name: spec.name.clone(), roles: run_roles(&context)? };
     status.save(&spec.status_path()).map_err(|source| failed("write the status", &spec.status_path(), source))?;
@@ -142,6 +147,7 @@ fn run_role(context: &Context, role: &RoleSpec) -> Result<Tally, ClientError> {
         RoleSpec::Transactor(t) => transactional::run_transactor(context, t),
         RoleSpec::Transform(t) => transactional::run_transform(context, t),
         RoleSpec::Operator(o) => operator::run(context, o),
+        RoleSpec::Observer(o) => observer::run(context, o),
         RoleSpec::Sampler(s) => sampler::run(context, s),
     }
 }

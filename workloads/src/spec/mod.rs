@@ -42,11 +42,18 @@ pub struct ClientSpec {
     pub seed: u64,
     /// How long it may take after SIGTERM to hear of what it has sent.
     pub flush_ms_max: u64,
+    /// Whether it records; false only to measure what recording costs.
+    #[serde(default = "recording")]
+    pub records: bool,
     /// What becomes of it once it has died, by a fault or by what it was told.
     #[serde(default)]
     pub after_death: AfterDeath,
     /// One thread each.
     pub roles: Vec<RoleSpec>,
+}
+
+fn recording() -> bool {
+    true
 }
 
 /// What becomes of a client process once it has died.
@@ -88,6 +95,8 @@ pub enum RoleSpec {
     Operator(OperatorSpec),
     /// Asks brokers for ends and windows through the wire client.
     Sampler(SamplerSpec),
+    /// Writes down how the cluster looks, over time.
+    Observer(ObserverSpec),
 }
 
 /// Somebody who changes topics while others work on them.
@@ -115,6 +124,17 @@ pub struct SamplerSpec {
     /// What it asks for beside ends and windows.
     #[serde(default)]
     pub also: Also,
+}
+
+/// An observer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ObserverSpec {
+    /// Who it is; it does nothing that a history holds.
+    pub process: ProcessId,
+    /// Where it writes.
+    pub path: PathBuf,
+    /// From one look to the next.
+    pub interval_ms: u64,
 }
 
 /// What a sampler asks for beside ends and windows.
@@ -203,6 +223,7 @@ impl ClientSpec {
                 RoleSpec::Transactor(t) => refuse(!t.is_possible(), "a transactor without rate or transactional.id")?,
                 RoleSpec::Transform(t) => refuse(!t.is_possible(), "a transform without batches or group")?,
                 RoleSpec::Operator(o) => refuse(o.interval_ms == 0, "an operator without interval")?,
+                RoleSpec::Observer(o) => refuse(o.interval_ms == 0, "an observer without interval")?,
                 RoleSpec::Sampler(s) => refuse(s.interval_ms == 0, "a sampler without interval")?,
             }
         }
@@ -226,6 +247,7 @@ mod tests {
             logs: vec![log(0), log(1)],
             seed: 0,
             flush_ms_max: 1,
+            records: true,
             after_death: AfterDeath::Rise,
             roles,
         }

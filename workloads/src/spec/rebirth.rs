@@ -47,6 +47,7 @@ impl RoleSpec {
                 (t.app.falls, t.app.stalls) = (None, None);
             }
             RoleSpec::Operator(o) => o.process = process,
+            RoleSpec::Observer(o) => o.process = process,
             RoleSpec::Sampler(s) => s.process = process,
         }
     }
@@ -56,7 +57,7 @@ impl RoleSpec {
         match self {
             RoleSpec::Producer(_) | RoleSpec::Transactor(_) | RoleSpec::Transform(_) => Role::Producer,
             RoleSpec::Consumer(_) => Role::Consumer,
-            RoleSpec::Sampler(_) | RoleSpec::Operator(_) => Role::Sampler,
+            RoleSpec::Sampler(_) | RoleSpec::Operator(_) | RoleSpec::Observer(_) => Role::Sampler,
         }
     }
 
@@ -66,7 +67,7 @@ impl RoleSpec {
             RoleSpec::Producer(p) => Some(p.writer),
             RoleSpec::Transactor(t) => Some(t.writer),
             RoleSpec::Transform(t) => Some(t.writer),
-            RoleSpec::Consumer(_) | RoleSpec::Sampler(_) | RoleSpec::Operator(_) => None,
+            RoleSpec::Consumer(_) | RoleSpec::Sampler(_) | RoleSpec::Operator(_) | RoleSpec::Observer(_) => None,
         }
     }
 }

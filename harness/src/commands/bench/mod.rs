@@ -2,6 +2,7 @@
 
 mod checker;
 mod cluster;
+mod load;
 
 use super::Failure;
 use crate::cli::{Bench, BenchArgs};
@@ -11,6 +12,7 @@ use results::Exit;
 pub fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
     match args.what {
         Bench::Cluster => cluster::bench(args.times.unwrap_or(5).clamp(1, 1000)),
+        Bench::Load => load::bench(args.times.unwrap_or(3).clamp(1, 100)),
         Bench::Checker => checker::bench(args),
     }
 }

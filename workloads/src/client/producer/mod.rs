@@ -121,6 +121,7 @@ impl<'a> Producer<'a> {
 
     /// Hands records over until the end, waits for their reports, and returns how many the plan wanted.
     fn generate(&self, context: &Context, left: Vec<Draft>) -> Result<u64, ClientError> {
+        let began = clock::now();
         let mut payload = Vec::new();
         let spooled = left.len() as u64;
         for draft in left {
@@ -136,6 +137,7 @@ impl<'a> Producer<'a> {
         if self.spec.app.at_exit == AtExit::Flush {
             self.await_reports(context, reports_ms_max)?;
         }
+        self.counts.worked_ns.store(clock::now().since(began), Ordering::Relaxed);
         Ok(spooled + intended)
     }
 
