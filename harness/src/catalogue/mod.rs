@@ -113,7 +113,6 @@ fn one_episode(scenario: Scenario, harm: Harm, aim: Aim, hold_ms: u64) -> Scenar
 }
 
 /// Every entry that can be run.
-pub const ALL: &[Entry] = &[p07::ENTRY, r03::ENTRY, r10::ENTRY];
 #[rustfmt::skip]
 pub const ALL: &[Entry] = &[
     p01::ENTRY,
@@ -122,6 +121,8 @@ pub const ALL: &[Entry] = &[
     p04::ENTRY,
     p05::ENTRY,
     p07::ENTRY,
+    r03::ENTRY,
+    r10::ENTRY,
     c01::ENTRY,
     c02::ENTRY,
     c05::ENTRY,
