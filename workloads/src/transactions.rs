@@ -70,7 +70,7 @@ pub fn transactors(crew: &mut Crew<'_>, site: &Site, shape: &Transactions) {
 }
 
 /// A transaction whose process died is aborted after this long.
-pub const TIMEOUT_MS: &str = "10000";
+pub const TIMEOUT_MS: &str = "30000";
 
 impl Shape for Transactions {
     fn plan(&self, site: &Site) -> Plan {
