@@ -19,6 +19,7 @@ pub mod evidence;
 pub mod groups;
 pub mod halt;
 pub mod handlers;
+pub mod hostile;
 pub mod ids;
 pub mod lease;
 pub mod log;

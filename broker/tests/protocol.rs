@@ -87,13 +87,13 @@ fn ask(wire: &mut Wire, key: ApiKey, version: i16) -> bool {
         ApiKey::OffsetFetch => {
             small!(OffsetFetchRequest::default().with_group_id(text.into()).with_topics(Some(vec![])))
         }
+        ApiKey::TxnOffsetCommit => small!(TxnOffsetCommitRequest::default().with_group_id(text.into())),
         ApiKey::DescribeGroups => small!(DescribeGroupsRequest::default().with_groups(vec![text.into()])),
         ApiKey::ListGroups => small!(ListGroupsRequest::default()),
         ApiKey::DeleteGroups => small!(DeleteGroupsRequest::default().with_groups_names(vec![text.into()])),
         ApiKey::OffsetDelete => small!(OffsetDeleteRequest::default().with_group_id(text.into())),
         ApiKey::AddPartitionsToTxn => small!(AddPartitionsToTxnRequest::default()),
         ApiKey::AddOffsetsToTxn => small!(AddOffsetsToTxnRequest::default()),
-        ApiKey::TxnOffsetCommit => small!(TxnOffsetCommitRequest::default().with_group_id(text.into())),
         ApiKey::EndTxn => small!(EndTxnRequest::default()),
         ApiKey::WriteTxnMarkers => small!(WriteTxnMarkersRequest::default()),
         ApiKey::DescribeProducers => small!(DescribeProducersRequest::default()),
@@ -303,7 +303,7 @@ fn a_log_folder_that_fails_ends_the_node_with_an_event_and_exit_code_1() {
 
 #[test]
 fn a_node_that_is_broker_and_controller_serves_alone() {
-    let cluster = Cluster::combined("min.insync.replicas=1\ndefault.replication.factor=1\n");
+    let cluster = Cluster::combined(1, "min.insync.replicas=1\ndefault.replication.factor=1\n");
     let mut wire = cluster.wire(1);
     assert_eq!(wire.create("t", 1, 1, &[]), 0);
     assert_eq!(wire.produce("t", batch(&numbered("v", 2), None), -1).error_code, 0);

@@ -248,3 +248,40 @@ fn with_flush_messages_1_records_are_acknowledged_and_replicated() {
     }
     cluster.agree(T, &[1, 2, 3]);
 }
+
+#[test]
+fn a_consumer_is_sent_to_the_in_sync_replica_of_its_rack_and_reads_there_what_is_committed() {
+    const RACKS: &str = "broker.rack=rack-{id}\n\
+        replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector\n";
+    let cluster = Cluster::start(3, RACKS);
+    let leader = cluster.topic(T, 3, &[]);
+    produce(&cluster, &[], &batch(&numbered("v", 3), None));
+    let near = cluster.follower_of(leader);
+    let fetch = |from: i32, rack: &str| {
+        let part = FetchPartition::default().with_partition_max_bytes(1 << 20);
+        let request = Wire::fetch_request(T, part, 100).with_rack_id(rack.to_owned().into());
+        cluster.wire(from).call(&request, 12).responses.remove(0).partitions.remove(0)
+    };
+    let sent = fetch(leader, &format!("rack-{near}"));
+    assert_eq!((sent.preferred_read_replica.0, sent.records.unwrap_or_default().len()), (near, 0));
+    assert_eq!(fetch(leader, &format!("rack-{leader}")).preferred_read_replica.0, -1);
+    assert_eq!(fetch(leader, "elsewhere").preferred_read_replica.0, -1);
+    let read = until("the follower to know that it is committed", || {
+        let read = fetch(near, &format!("rack-{near}"));
+        assert_eq!(read.error_code, 0);
+        Some(values(read.records.unwrap_or_default())).filter(|values| values.len() == 3)
+    });
+    assert_eq!(read[2], (2, "v-2".to_owned()));
+}
+
+#[test]
+fn without_the_selector_only_the_leader_serves_consumers() {
+    let cluster = Cluster::start(3, "broker.rack=rack-{id}\n");
+    let leader = cluster.topic(T, 3, &[]);
+    let near = cluster.follower_of(leader);
+    let part = FetchPartition::default().with_partition_max_bytes(1 << 20);
+    let request = Wire::fetch_request(T, part, 0).with_rack_id(format!("rack-{near}").into());
+    let answer = |from: i32| cluster.wire(from).call(&request, 12).responses.remove(0).partitions.remove(0);
+    assert_eq!(answer(leader).preferred_read_replica.0, -1);
+    assert_eq!(answer(near).error_code, code(ResponseError::NotLeaderOrFollower));
+}

@@ -17,6 +17,7 @@ pub mod group;
 pub mod journal;
 pub mod library;
 pub mod list_offsets;
+pub mod measure;
 pub mod ordered_keys;
 pub mod properties;
 pub mod queue;

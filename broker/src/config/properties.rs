@@ -91,6 +91,11 @@ const fn topic(
     Property { name, topic: Some(topic), kind, default, doc }
 }
 
+/// Consumers fetch from the leader.
+pub const LEADER_SELECTOR: &str = "org.apache.kafka.common.replica.LeaderSelector";
+/// Consumers fetch from a replica of their own rack, if one is in sync.
+pub const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 /// Every property that has an effect.
 pub const TABLE: &[Property] = &[
     node("process.roles", List, "broker", "Roles of this node: broker, controller, or both."),
@@ -136,6 +141,12 @@ pub const TABLE: &[Property] = &[
         Long(1),
         "30000",
         "A follower not caught up for so long leaves the in-sync replicas.",
+    ),
+    node(
+        "replica.selector.class",
+        Choice(&["", LEADER_SELECTOR, RACK_AWARE_SELECTOR]),
+        "",
+        "Whether consumers may be sent to an in-sync replica in their own rack (KIP-392).",
     ),
     node("replica.fetch.wait.max.ms", Int(0), "500", "Longest time a leader holds a follower's fetch."),
     node("replica.fetch.min.bytes", Int(0), "1", "Bytes a leader waits for before it answers a follower."),

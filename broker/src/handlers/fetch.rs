@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::FetchPartition;
 use kafka_protocol::messages::fetch_response::{
@@ -18,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::wire;
 use crate::broker::Broker;
 use crate::bugs::Bug;
+use crate::config::properties;
 use crate::evidence::Event;
 use crate::ids::{BrokerEpoch, NodeId, Offset};
 use crate::metadata::TopicId;
@@ -29,10 +31,13 @@ use crate::server::shape::{BYTE, Field, INT, LONG, Shape, UUID, always, since, u
 
 const TOPIC_IDS_SINCE: i16 = 13;
 const REPLICA_STATE_SINCE: i16 = 15;
+const ANY_REPLICA_SINCE: i16 = 11;
 
 struct Request {
     reader: Reader,
     follower: Option<(NodeId, Option<BrokerEpoch>)>,
+    /// Where the consumer is, if it may be sent to another replica.
+    rack: Option<String>,
     bytes_min: usize,
     bytes_max: usize,
     deadline: Instant,
@@ -57,6 +62,8 @@ struct Look {
     parts: Vec<Result<Fetched, ResponseError>>,
     bytes: usize,
     urgent: bool,
+    /// By place in the request: the replica that the consumer is better sent to.
+    nearer: Vec<Option<NodeId>>,
 }
 
 const TOPIC: &[Field] = &[until(12, Text), since(13, UUID), always(Structs(PARTITION))];
@@ -109,7 +116,9 @@ fn understand(broker: &Broker, request: FetchRequest, version: i16) -> Request {
         (request.replica_id.0, None)
     };
     let follower = (replica >= 0).then_some((NodeId(replica), epoch));
-    let consumer = Reader::Consumer { committed: request.isolation_level == 1 };
+    let anywhere = version >= ANY_REPLICA_SINCE && follower.is_none() && sends_away(broker);
+    let consumer = Reader::Consumer { committed: request.isolation_level == 1, anywhere };
+    let rack = Some(request.rack_id.to_string()).filter(|rack| anywhere && !rack.is_empty());
     let bytes = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
     let topics = request.topics.into_iter().map(|topic| {
         let id = TopicId(topic.topic_id);
@@ -122,11 +131,16 @@ fn understand(broker: &Broker, request: FetchRequest, version: i16) -> Request {
     Request {
         reader: if follower.is_some() { Reader::Follower } else { consumer },
         follower,
+        rack,
         bytes_min: bytes(request.min_bytes),
         bytes_max: bytes(request.max_bytes).min(broker.config.limits.fetch_bytes_max),
         deadline: Instant::now() + wire::millis(request.max_wait_ms),
         topics: topics.collect(),
     }
+}
+
+fn sends_away(broker: &Broker) -> bool {
+    broker.config.values().text("replica.selector.class") == properties::RACK_AWARE_SELECTOR
 }
 
 fn understand_part(broker: &Broker, topic: Option<&str>, part: &FetchPartition) -> Part {
@@ -207,9 +221,24 @@ impl Look {
                 Some(error) => Err(error),
                 None => look.read(broker, request, part),
             };
+            let nearer = look.send_away(request, part, &fetched);
+            look.nearer.push(nearer);
             look.parts.push(fetched);
         }
         look
+    }
+
+    /// Where the consumer is better sent to; then it is answered at once.
+    fn send_away(
+        &mut self,
+        request: &Request,
+        part: &Part,
+        fetched: &Result<Fetched, ResponseError>,
+    ) -> Option<NodeId> {
+        let (rack, partition) = (request.rack.as_ref()?, part.partition.as_ref().ok()?);
+        let nearer = partition.nearer_replica(rack, part.at.offset).filter(|_| fetched.is_ok());
+        self.urgent |= nearer.is_some();
+        nearer
     }
 
     fn read(&mut self, broker: &Broker, request: &Request, part: &Part) -> Result<Fetched, ResponseError> {
@@ -234,11 +263,11 @@ impl Look {
 }
 
 fn response(broker: &Broker, request: Request, look: Look) -> FetchResponse {
-    let committed = request.reader == Reader::Consumer { committed: true };
-    let mut looked = look.parts.into_iter();
+    let committed = matches!(request.reader, Reader::Consumer { committed: true, .. });
+    let mut looked = look.parts.into_iter().zip(look.nearer);
     let topics = request.topics.into_iter().map(|topic| {
-        let parts = topic.parts.iter().zip(&mut looked).map(|(part, fetched)| match fetched {
-            Ok(fetched) => data(part.index, fetched, committed),
+        let parts = topic.parts.iter().zip(&mut looked).map(|(part, (fetched, nearer))| match fetched {
+            Ok(fetched) => sent_away(data(part.index, fetched, committed), nearer),
             Err(error) => failure(broker, &topic.name, part.index, error),
         });
         let parts = parts.collect();
@@ -265,6 +294,14 @@ fn data(index: i32, fetched: Fetched, committed: bool) -> PartitionData {
         .with_diverging_epoch(diverging)
         .with_aborted_transactions(aborted)
         .with_records(Some(fetched.records))
+}
+
+/// A consumer that is sent to another replica gets no records here.
+fn sent_away(data: PartitionData, nearer: Option<NodeId>) -> PartitionData {
+    match nearer {
+        Some(nearer) => data.with_preferred_read_replica(wire::broker(Some(nearer))).with_records(Some(Bytes::new())),
+        None => data,
+    }
 }
 
 fn failure(broker: &Broker, topic: &str, index: i32, error: ResponseError) -> PartitionData {

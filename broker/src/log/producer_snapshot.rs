@@ -71,7 +71,7 @@ fn encode_one(out: &mut Vec<u8>, id: ProducerId, producer: &Producer) {
 }
 
 /// The producers in a file's bytes.
-pub(super) fn decode(bytes: &[u8]) -> Result<Vec<(ProducerId, Producer)>, SnapshotError> {
+pub fn decode(bytes: &[u8]) -> Result<Vec<(ProducerId, Producer)>, SnapshotError> {
     let size = |need| SnapshotError::Size { have: bytes.len(), need };
     let mut at = bytes;
     let version = at.try_get_i16().map_err(|_| size(CRC_START + 4))?;

@@ -1,4 +1,5 @@
-//! A leader lets itself be read, by consumers up to the high watermark and by followers up to its end.
+//! A leader lets itself be read, by consumers up to the high watermark and by followers up to its end; a follower by
+//! consumers that may (KIP-392).
 //!
 //! A follower's fetch proves what the follower has, if it comes under the leader's own epoch, from a replica's newest
 //! incarnation, and from a log that does not diverge; only then does it count (KIP-101, KIP-320, KIP-903).
@@ -19,6 +20,8 @@ pub enum Reader {
     Consumer {
         /// Whether it reads committed transactions only.
         committed: bool,
+        /// Whether it may read from a follower (KIP-392).
+        anywhere: bool,
     },
     /// A replica.
     Follower,
@@ -99,6 +102,9 @@ impl Partition {
     /// [`PartitionError`]; `OffsetNotAvailable` if nothing can be said before the high watermark is up to date.
     pub fn read(&self, reader: Reader, at: &ReadAt) -> Result<Fetched, PartitionError> {
         let inner = self.lock();
+        if let (Reader::Consumer { committed, anywhere: true }, Role::Follower(_)) = (reader, &inner.role) {
+            return self.read_as_follower(&inner, at, committed);
+        }
         let leadership = self.leading(&inner, at.current_epoch)?;
         if let Some(diverging) = self.diverging(&inner, at)? {
             return Ok(Fetched { diverging: Some(diverging), ..inner.bounds() });
@@ -106,7 +112,7 @@ impl Partition {
         inner.in_range(at.offset)?;
         match reader {
             Reader::Follower => inner.read_up_to(at, inner.visible_end()),
-            Reader::Consumer { committed } => self.consume(&inner, leadership, at, committed),
+            Reader::Consumer { committed, .. } => self.consume(&inner, leadership, at, committed),
         }
     }
 
@@ -136,6 +142,31 @@ impl Partition {
         if self.context.lease.held() { Ok(fetched) } else { Err(PartitionError::NotLeader) }
     }
 
+    /// A follower lets consumers read what it knows to be committed; that may be less than its leader knows (KIP-392).
+    fn read_as_follower(&self, inner: &Inner, at: &ReadAt, committed: bool) -> Result<Fetched, PartitionError> {
+        self.in_epoch(inner, at.current_epoch)?;
+        inner.in_range(at.offset)?;
+        let upper = if committed { inner.last_stable() } else { inner.high_watermark };
+        let mut fetched = inner.read_up_to(at, upper)?;
+        if committed && !fetched.records.is_empty() {
+            fetched.aborted = inner.log.aborted_transactions(at.offset, upper)?;
+        }
+        Ok(fetched)
+    }
+
+    /// The in-sync follower that a consumer of this rack is better sent to, if this replica leads and is of another.
+    pub fn nearer_replica(&self, rack: &str, offset: Offset) -> Option<NodeId> {
+        let inner = self.lock();
+        let Role::Leader(leadership) = &inner.role else { return None };
+        let image = self.context.image.borrow();
+        let near = |broker: NodeId| {
+            let known = image.brokers.get(&broker).filter(|broker| !broker.fenced);
+            known.is_some_and(|broker| broker.rack.as_deref() == Some(rack))
+        };
+        let serves = |broker: &NodeId| near(*broker) && leadership.has(*broker, offset);
+        if near(self.context.me) { None } else { leadership.isr().settled().iter().copied().find(serves) }
+    }
+
     /// Where a reader's log parts from this one, if it does: the largest epoch not above its last, and where it ended.
     fn diverging(&self, inner: &Inner, at: &ReadAt) -> Result<Option<(LeaderEpoch, Offset)>, PartitionError> {
         let Some(last_epoch) = at.last_epoch else { return Ok(None) };
@@ -152,15 +183,19 @@ impl Partition {
         inner: &'a Inner,
         asked: Option<LeaderEpoch>,
     ) -> Result<&'a Leadership, PartitionError> {
-        let fenced = !self.context.bugs.has(Bug::FencingOff);
-        match (asked, inner.epoch) {
-            (Some(asked), Some(epoch)) if asked < epoch && fenced => return Err(PartitionError::FencedEpoch),
-            (Some(asked), Some(epoch)) if asked > epoch && fenced => return Err(PartitionError::UnknownEpoch),
-            _ => {}
-        }
+        self.in_epoch(inner, asked)?;
         match &inner.role {
             Role::Leader(leadership) => Ok(leadership),
             Role::Idle | Role::Follower(_) => Err(PartitionError::NotLeader),
+        }
+    }
+
+    fn in_epoch(&self, inner: &Inner, asked: Option<LeaderEpoch>) -> Result<(), PartitionError> {
+        let fenced = !self.context.bugs.has(Bug::FencingOff);
+        match (asked, inner.epoch) {
+            (Some(asked), Some(epoch)) if asked < epoch && fenced => Err(PartitionError::FencedEpoch),
+            (Some(asked), Some(epoch)) if asked > epoch && fenced => Err(PartitionError::UnknownEpoch),
+            _ => Ok(()),
         }
     }
 }

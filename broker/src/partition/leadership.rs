@@ -226,6 +226,11 @@ impl Leadership {
         living.map(|(_, progress)| progress.start.unwrap_or(Offset(0))).min()
     }
 
+    /// Whether a follower has everything below `offset`.
+    pub fn has(&self, follower: NodeId, offset: Offset) -> bool {
+        self.followers.get(&follower).and_then(|progress| progress.end).is_some_and(|end| end >= offset)
+    }
+
     /// The incarnation of a follower as of its last fetch.
     pub fn broker_epoch(&self, follower: NodeId) -> Option<BrokerEpoch> {
         self.followers.get(&follower)?.broker_epoch

@@ -30,6 +30,8 @@ use wire::Wire;
 
 pub const NODE: &str = "STORMGLASS_TEST_NODE";
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The first controller.
+pub const CONTROLLER: i32 = 100;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Becomes a node if this process was started as one.
@@ -71,16 +73,26 @@ pub struct Node {
 }
 
 impl Cluster {
-    /// Starts it and waits until every broker is ready.
+    /// Starts it and waits until every broker is ready; `{id}` in a broker's settings is its number.
     pub fn start(brokers: i32, more: &str) -> Cluster {
+        Cluster::with_controllers(1, brokers, more)
+    }
+
+    /// As [`Cluster::start`], with so many controllers, numbered from 100 on.
+    pub fn with_controllers(controllers: i32, brokers: i32, more: &str) -> Cluster {
         let folder = tempfile::tempdir().unwrap();
-        let controller = free_port();
-        let own = format!("process.roles=controller\n{more}");
-        let mut nodes = vec![Node::new(folder.path(), 100, controller, controller, &own)];
-        for id in 1..=brokers {
-            let own = format!("process.roles=broker\n{more}");
-            nodes.push(Node::new(folder.path(), id, free_port(), controller, &own));
-        }
+        let seats: Vec<(i32, u16)> = (0..controllers).map(|number| (CONTROLLER + number, free_port())).collect();
+        let voters: Vec<String> = seats.iter().map(|(id, port)| format!("{id}@127.0.0.1:{port}")).collect();
+        let own = |role: &str, id: i32| {
+            format!(
+                "process.roles={role}\ncontroller.quorum.voters={}\n{}",
+                voters.join(","),
+                more.replace("{id}", &id.to_string())
+            )
+        };
+        let mut nodes: Vec<Node> =
+            seats.iter().map(|(id, port)| Node::new(folder.path(), *id, *port, &own("controller", *id))).collect();
+        nodes.extend((1..=brokers).map(|id| Node::new(folder.path(), id, free_port(), &own("broker", id))));
         let mut cluster = Cluster { folder, nodes };
         cluster.nodes.iter_mut().for_each(Node::start);
         for id in 1..=brokers {
@@ -89,17 +101,20 @@ impl Cluster {
         cluster
     }
 
-    /// Starts one node that is both broker and controller.
-    pub fn combined(more: &str) -> Cluster {
+    /// Starts nodes 1 to n, each both broker and controller.
+    pub fn combined(nodes: i32, more: &str) -> Cluster {
         let folder = tempfile::tempdir().unwrap();
-        let (port, controller) = (free_port(), free_port());
-        let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n");
-        let voters = format!("controller.quorum.voters=1@127.0.0.1:{controller}\n");
-        let own = format!("process.roles=broker,controller\n{listeners}{voters}{more}");
-        let mut node = Node::new(folder.path(), 1, port, controller, &own);
-        node.start();
-        let cluster = Cluster { folder, nodes: vec![node] };
-        cluster.ready(1, 1);
+        let seats: Vec<(i32, u16, u16)> = (1..=nodes).map(|id| (id, free_port(), free_port())).collect();
+        let voters: Vec<String> = seats.iter().map(|(id, _, port)| format!("{id}@127.0.0.1:{port}")).collect();
+        let node = |(id, port, controller): &(i32, u16, u16)| {
+            let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n");
+            let voters = format!("controller.quorum.voters={}\n", voters.join(","));
+            Node::new(folder.path(), *id, *port, &format!("process.roles=broker,controller\n{listeners}{voters}{more}"))
+        };
+        let mut nodes: Vec<Node> = seats.iter().map(node).collect();
+        nodes.iter_mut().for_each(Node::start);
+        let cluster = Cluster { folder, nodes };
+        seats.iter().for_each(|(id, _, _)| cluster.ready(*id, 1));
         cluster
     }
 
@@ -113,7 +128,7 @@ impl Cluster {
 
     /// Who leads partition 0 of a topic, as a broker not in `not` knows; waits until it is somebody not in `not`.
     pub fn leader(&self, topic: &str, not: &[i32]) -> i32 {
-        let ask = self.nodes.iter().find(|node| node.id != 100 && !not.contains(&node.id)).unwrap().port;
+        let ask = self.nodes.iter().find(|node| node.id < CONTROLLER && !not.contains(&node.id)).unwrap().port;
         until("a leader", || {
             let found = Wire::to(ask).partition(topic, 0)?;
             Some(found.leader_id.0).filter(|leader| *leader > 0 && !not.contains(leader))
@@ -156,11 +171,11 @@ impl Cluster {
     }
 
     pub fn follower_of(&self, leader: i32) -> i32 {
-        self.nodes.iter().map(|node| node.id).find(|id| *id != 100 && *id != leader).unwrap()
+        self.nodes.iter().map(|node| node.id).find(|id| *id < CONTROLLER && *id != leader).unwrap()
     }
 
     pub fn followers_of(&self, leader: i32) -> Vec<i32> {
-        self.nodes.iter().map(|node| node.id).filter(|id| *id != 100 && *id != leader).collect()
+        self.nodes.iter().map(|node| node.id).filter(|id| *id < CONTROLLER && *id != leader).collect()
     }
 
     /// Waits until all replicas of partition 0 hold the same bytes, and at least so many records.
@@ -189,11 +204,11 @@ impl Cluster {
 }
 
 impl Node {
-    fn new(folder: &Path, id: i32, port: u16, controller: u16, more: &str) -> Node {
-        let name = if id == 100 { "CONTROLLER" } else { "PLAINTEXT" };
+    fn new(folder: &Path, id: i32, port: u16, more: &str) -> Node {
+        let name = if id >= CONTROLLER { "CONTROLLER" } else { "PLAINTEXT" };
         let data = folder.join(format!("n{id}/data"));
         let text = format!(
-            "node.id={id}\ncontroller.quorum.voters=100@127.0.0.1:{controller}\nlisteners={name}://127.0.0.1:{port}\n\
+            "node.id={id}\nlisteners={name}://127.0.0.1:{port}\n\
              log.dirs={}\nbroker.session.timeout.ms=1500\nbroker.heartbeat.interval.ms=200\n\
              replica.lag.time.max.ms=1500\nreplica.fetch.wait.max.ms=100\nmin.insync.replicas=2\n\
              default.replication.factor=3\ncontroller.quorum.election.timeout.ms=500\n{more}",

@@ -55,6 +55,18 @@ impl Wire {
         self.stream.write_all(&whole).unwrap();
     }
 
+    /// Bytes as they are, without a length before them.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// Asks for metadata on a connection that the broker may have closed.
+    pub fn try_send_metadata(&mut self) -> Option<()> {
+        let frame = b"\0\0\0\x0e\0\x03\0\x01\0\0\0\x09\xff\xff\xff\xff\xff\xff";
+        self.stream.write_all(frame).ok()?;
+        self.receive_frame().map(drop)
+    }
+
     /// The next frame; none if the broker closed the connection.
     pub fn receive_frame(&mut self) -> Option<Bytes> {
         let mut length = [0; 4];

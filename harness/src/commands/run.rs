@@ -57,7 +57,7 @@ pub fn random_seed() -> u64 {
     rand::random::<u32>().into()
 }
 
-/// Arguments as typed, as meant.
+/// The scenario of these arguments.
 pub fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
     let workload = workload(args.workload.as_deref().unwrap_or(&args.scenario))?;
     let mix = mix(&args.faults).map_err(|e| Failure::usage(e.to_string()))?;
@@ -72,6 +72,10 @@ pub fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
     };
     scenario.adopt_topic();
     scenario.skip_what_it_lacks(&systems::of(&scenario.system).capabilities());
+    if args.faults.split(',').any(|item| item.trim() == "all") {
+        let ground = run::ground(&scenario);
+        scenario.skip_what_is_impossible(&ground);
+    }
     Ok(scenario)
 }
 

@@ -92,7 +92,8 @@ pub fn plan(scenario: &Scenario) -> Result<Plan, PlanError> {
     }
 }
 
-fn ground(scenario: &Scenario) -> Ground {
+/// The cluster as a plan sees it.
+pub fn ground(scenario: &Scenario) -> Ground {
     let shape = scenario.cluster;
     Ground {
         logs: shape.partitions.into(),

@@ -15,8 +15,8 @@ mod nodes;
 mod processes;
 mod tally;
 
-pub use break_it::plan;
-pub use bring_up::{Cluster, bring_up, last_lines};
+pub use break_it::{ground, plan};
+pub use bring_up::{Cluster, bring_up, bring_up_as, last_lines};
 pub use interrupt::{Interrupt, Wish};
 pub use processes::Processes;
 pub use tally::journals_in;
@@ -106,6 +106,9 @@ fn go_through(
         cluster.nodes.brokers().len(),
         cluster.took.as_secs_f64()
     ));
+    manifest.backends = cluster.nodes.holds().backends();
+    manifest.backends.iter().for_each(|(what, how)| job.tell(&format!("{what}: {how}")));
+    manifest.names.nodes = cluster.nodes.brokers();
     effective::read_back(&job.scenario, &cluster, folder).map_err(|f| kept(folder, f))?;
     let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest.clone(), processes)?;
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
@@ -115,8 +118,9 @@ fn go_through(
     clients.stop(processes);
     let drained = collect::drain(&mut cluster, &clients, folder, manifest.names.run)?;
     cluster.nodes.notice(processes);
-    let surprises = cluster.nodes.surprises().iter().map(|s| surprise(folder, s)).collect();
+    let surprises: Vec<String> = cluster.nodes.surprises().iter().map(|s| surprise(folder, s)).collect();
     cluster.nodes.stop_all(processes, collect::STOP_DEADLINE);
+    let surprises = [surprises, cluster.nodes.holds().release(processes)].concat();
     let complete = drained.is_complete();
     job.tell(&format!("drained {} logs, {}", drained.logs.len(), if complete { "complete" } else { "incomplete" }));
     Ok(End { at: clock::now(), interrupted: interrupt.heard(), unhealed: broken.unhealed, surprises })
@@ -134,7 +138,7 @@ fn kept(folder: &RunFolder, failure: Failure) -> Failure {
 
 fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
     let scenario = &job.scenario;
-    let wall = Wall(clock::wall());
+    let (wall, mono) = (Wall(clock::wall()), clock::now());
     let folder =
         RunFolder::create(&job.keeping.out, &scenario.name, wall, scenario.seed).map_err(Failure::unreadable)?;
     let system = systems::of(&scenario.system);
@@ -153,9 +157,10 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         argv: Argv::from_iter(job.repeat.clone().unwrap_or_else(|| repeat(scenario.seed))),
         versions,
         machine: Machine::here(),
-        began: Began { wall, mono: clock::now() },
+        began: Began { wall, mono },
         names: Names { run: rand::random(), nodes, ..Names::default() },
         properties,
+        backends: BTreeMap::new(),
         contract: scenario.workload.shape().bind(contract::derive(&scenario.settings, &scenario.traits())),
         promises: contract::promises(&scenario.settings, &scenario.traits()),
     };

@@ -1,14 +1,17 @@
 //! Everything needed to do a run again, as meant: valid, complete, the seed filled in. Nothing stringly typed goes further.
 
+mod damage;
 pub mod preset;
 
 use crate::contract::{Commits, Resends, Traits};
 use crate::settings::{Origin, Owner, Settings};
 pub use crate::systems::SystemChoice;
 use crate::systems::{Capabilities, Capability, Skip};
-use nemesis::Mix;
+use nemesis::fault::Need;
 use nemesis::plan::Planned;
+use nemesis::{FaultKind, Ground, Mix};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use workloads::library::Library;
@@ -140,6 +143,21 @@ impl Scenario {
         }
     }
 
+    /// Takes away the faults that the cluster's shape or clocks make impossible, each with its reason: for `all`, which names
+    /// none of them.
+    pub fn skip_what_is_impossible(&mut self, ground: &Ground) {
+        if let Faults::Drawn(mix) = &self.faults {
+            let kept = mix.retain(|kind| match kind.impossible(ground) {
+                Some(because) => {
+                    self.skipped.push(Skip { what: kind.name(), because });
+                    false
+                }
+                None => true,
+            });
+            self.faults = Faults::Drawn(kept);
+        }
+    }
+
     /// What its promises depend on beside the settings.
     pub fn traits(&self) -> Traits {
         let traits = Traits::of(self.client, self.workload.shape().needs(), self.cluster.replication);
@@ -151,7 +169,7 @@ impl Scenario {
             }
         };
         let resends = if self.workload.shape().resends() { Resends::Unknown } else { Resends::Never };
-        Traits { resends, ..traits }
+        Traits { resends, ..traits }.with_damage(damage::of(&self.kinds(), self.cluster))
     }
 
     /// Takes over what the workload configures its topic with, where nobody else said otherwise.
@@ -162,6 +180,19 @@ impl Scenario {
                 let by = format!("workload {}", self.workload.name());
                 self.settings.set(Owner::Topic, name, &value, Origin::Implied(by));
             }
+        }
+    }
+
+    /// What its faults need beyond signals.
+    pub fn fault_needs(&self) -> BTreeSet<Need> {
+        self.kinds().into_iter().map(|kind| kind.definition().need()).collect()
+    }
+
+    /// The kinds of its faults.
+    fn kinds(&self) -> Vec<FaultKind> {
+        match &self.faults {
+            Faults::Drawn(mix) => mix.faults().collect(),
+            Faults::Scripted(episodes) => episodes.iter().map(|episode| episode.fault).collect(),
         }
     }
 

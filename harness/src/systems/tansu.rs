@@ -4,7 +4,11 @@
 use super::command::{self, ALONE};
 use super::{Capabilities, Capability, NodePlan, Seat, System};
 use crate::scenario::{ClusterShape, Scenario};
+use history::NodeId;
 use std::path::{Path, PathBuf};
+
+/// What it calls itself, whatever it is told.
+const ITS_ID: NodeId = NodeId(111);
 
 /// tansu.
 pub struct Tansu {
@@ -55,6 +59,7 @@ impl System for Tansu {
     }
 
     fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>> {
-        self.command().lay_out(scenario, folder, seats)
+        let plans = self.command().lay_out(scenario, folder, seats)?;
+        Ok(plans.into_iter().map(|plan| NodePlan { id: ITS_ID, ..plan }).collect())
     }
 }

@@ -5,7 +5,7 @@ mod claims;
 use super::Failure;
 use crate::cli::{ListArgs, Listed};
 use crate::systems::choice::FORMS;
-use crate::{catalogue, terminal};
+use crate::{catalogue, plants, terminal};
 use nemesis::FaultKind;
 use results::Exit;
 use serde_json::{Value, json};
@@ -51,5 +51,7 @@ fn fault(kind: FaultKind) -> String {
 }
 
 fn bug(bug: broker::bugs::Bug) -> String {
-    format!("{} Breaks {} ({}).", bug.what(), bug.claim(), bug.entry())
+    let shown = plants::of(bug.name()).and_then(plants::Plant::command);
+    let shown = shown.unwrap_or_else(|| "no run catches it yet".to_owned());
+    format!("{} Breaks {} ({}). Shown by: {shown}", bug.what(), bug.claim(), bug.entry())
 }

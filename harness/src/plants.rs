@@ -1,0 +1,132 @@
+//! The planted bugs of the embedded broker, each with the run that catches it.
+//!
+//! A row is what follows `stormglass run --plant NAME`. **Invariants:** every bug has a row; a run that cannot catch its bug
+//! yet says what it lacks, and is counted as missing; the same run without the bug accuses nobody.
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct Plant {
+    /// The bug's name in the broker's table.
+    pub bug: &'static str,
+    /// What shows it.
+    pub run: Run,
+}
+
+/// How a bug is caught.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// By `stormglass run --plant NAME` with these arguments.
+    Caught(&'static str),
+    /// Not yet: this is lacking.
+    Lacking(&'static str),
+}
+
+const fn caught(bug: &'static str, arguments: &'static str) -> Plant {
+    Plant { bug, run: Run::Caught(arguments) }
+}
+
+const fn lacking(bug: &'static str, what: &'static str) -> Plant {
+    Plant { bug, run: Run::Lacking(what) }
+}
+
+/// A leader is killed while its followers lack what it has, before they leave the ISR.
+const LAGGING: &str = "queue --time 8s --faults kill-lagging-leader";
+/// As above, with followers that count as lagging long before they count as dead.
+const SILENT: &str = "queue --time 10s --faults kill-lagging-leader -X broker:replica.lag.time.max.ms=400 \
+    -X broker:broker.session.timeout.ms=6000 -X broker:broker.heartbeat.interval.ms=200";
+/// Leaders come and go.
+const KILLS: &str = "queue --time 8s --faults kill-leader,kill-follower";
+/// A leader stands still for longer than its session lasts.
+const PAUSES: &str = "queue --time 10s --faults pause-leader";
+/// Everything that signals can do.
+const MIXED: &str =
+    "queue --time 12s --faults kill-leader,kill-follower,pause-leader,pause-follower,kill-lagging-leader";
+/// Retention looks often.
+const RETENTION: &str = "queue --time 8s --faults kill-follower -X broker:log.retention.check.interval.ms=1000";
+
+/// Every row.
+pub const ALL: &[Plant] = &[
+    caught("ack-before-replicate", LAGGING),
+    caught("serve-list-offsets-before-hw-caught-up", KILLS),
+    caught("fetch-epoch-fencing-off", MIXED),
+    caught("truncate-to-high-watermark", MIXED),
+    caught("high-watermark-under-min-isr", SILENT),
+    caught(
+        "fetch-at-least-one-batch-off",
+        "queue --time 6s --faults kill-follower --record 1200B -X consumer:fetch.message.max.bytes=1000",
+    ),
+    caught("epoch-lookup-exact", LAGGING),
+    caught("isr-shrink-race", SILENT),
+    caught("truncation-skipped", LAGGING),
+    caught("zombie-in-isr", SILENT),
+    caught("stale-leader-accepts", PAUSES),
+    caught("high-watermark-forgotten", KILLS),
+    caught("list-offsets-log-end", LAGGING),
+    caught("fetch-above-high-watermark", LAGGING),
+    lacking("eligible-leader-replicas-off", "a power loss of the last member of an ISR"),
+    caught("unclean-election-always", SILENT),
+    caught("two-leaders-in-one-epoch", LAGGING),
+    caught("config-change-lost", SILENT),
+    lacking("fsync-lies", "a power loss"),
+    lacking("ack-before-flush", "a power loss"),
+    lacking("recovery-keeps-torn-batch", "a torn write"),
+    caught("index-off-by-one", "queue --time 6s --faults kill-follower"),
+    caught("retention-wrong-clock", RETENTION),
+    lacking("log-start-goes-back", "a workload that deletes records"),
+    lacking("compaction-drops-last-value", "a workload that reads the last value of each key"),
+    lacking("commit-acked-before-replicated", "a workload of consumer groups"),
+    lacking("generation-not-checked", "a workload of consumer groups"),
+    lacking("two-owners", "a workload of consumer groups"),
+    lacking("commit-goes-back", "a workload of consumer groups"),
+    lacking("live-offsets-expire", "a workload of consumer groups"),
+    lacking("dedup-table-lost-on-restart", "a workload of transactions"),
+    lacking("dedup-window-too-small", "a workload of transactions"),
+    lacking("wrong-offset-acked", "a workload of transactions"),
+    lacking("acked-but-dropped-on-roll", "a workload of transactions"),
+    lacking("producer-id-expired-early", "a workload of transactions"),
+    lacking("marker-applied-to-next-transaction", "a workload of transactions"),
+    lacking("lso-off-by-one", "a workload of transactions"),
+    lacking("aborted-index-misses-a-batch", "a workload of transactions"),
+    lacking("producer-fencing-skipped", "a workload of transactions"),
+    lacking("offsets-committed-outside-transaction", "a workload of transactions"),
+    lacking("marker-lost-on-coordinator-move", "a workload of transactions"),
+];
+
+/// The row of a bug.
+pub fn of(bug: &str) -> Option<&'static Plant> {
+    ALL.iter().find(|plant| plant.bug == bug)
+}
+
+impl Plant {
+    /// The command that shows the bug, if there is one.
+    pub fn command(&self) -> Option<String> {
+        match self.run {
+            Run::Caught(arguments) => Some(format!("stormglass run {arguments} --plant {}", self.bug)),
+            Run::Lacking(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn every_bug_has_one_row_and_every_row_a_bug() {
+        let rows: Vec<&str> = ALL.iter().map(|plant| plant.bug).collect();
+        for bug in broker::bugs::ALL {
+            assert_eq!(rows.iter().filter(|row| **row == bug.name()).count(), 1, "{}", bug.name());
+        }
+        assert_eq!(rows.len(), broker::bugs::ALL.len());
+    }
+
+    #[test]
+    fn every_command_is_one_that_can_be_typed() {
+        for command in ALL.iter().filter_map(Plant::command) {
+            let parsed = Cli::try_parse_from(command.split_whitespace());
+            assert!(matches!(parsed, Ok(Cli { command: Some(Command::Run(_)) })), "{command}");
+        }
+    }
+}
