@@ -63,6 +63,10 @@ pub enum Command {
     List(ListArgs),
     /// The published schema of a file that others may write
     Schema(SchemaArgs),
+    /// What this machine can make go wrong and prove, by what, and what it costs
+    Doctor(DoctorArgs),
+    /// Programs of which it is known what a power loss costs them must lose exactly that
+    KnownAnswers(KnownArgs),
     /// Measure the harness and the embedded broker; prints the figures of the README
     Bench(BenchArgs),
     /// A broker or controller process of a run (started by `run`)
@@ -74,6 +78,12 @@ pub enum Command {
     /// The guard of a run (started by `run`)
     #[command(hide = true)]
     Guard,
+    /// What system calls cost in this process (started by `doctor`)
+    #[command(hide = true)]
+    Calls(CallsArgs),
+    /// A file system in memory that can lose power (started by `run`)
+    #[command(hide = true)]
+    Lazyfs(LazyfsArgs),
 }
 
 /// The system under test and its shape.
@@ -428,6 +438,60 @@ pub struct NodeArgs {
     /// Its .properties file
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// `doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Look into this program too: is it one that a preloaded library reaches?
+    #[arg(long, value_name = "PATH")]
+    pub broker_binary: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `known-answers`.
+#[derive(Args, Debug)]
+pub struct KnownArgs {
+    /// The program
+    pub subject: KnownSubject,
+    /// Where it is [default: found in PATH]
+    #[arg(long, value_name = "PATH")]
+    pub program: Option<PathBuf>,
+}
+
+/// Programs whose answers are known.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KnownSubject {
+    /// redis-server with its append-only file
+    Redis,
+    /// nats-server with JetStream, a static Go program
+    Nats,
+}
+
+/// `calls`.
+#[derive(Args, Debug)]
+pub struct CallsArgs {
+    /// Where it writes
+    pub dir: PathBuf,
+}
+
+/// `lazyfs`: serves the mounted file system whose descriptor is its standard input.
+#[derive(Args, Debug)]
+pub struct LazyfsArgs {
+    /// Where it takes orders
+    #[arg(long, value_name = "FILE")]
+    pub socket: PathBuf,
+    /// The folder whose content it takes in
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// Names become durable by an fsync of their folder only, not by any fsync
+    #[arg(long)]
+    pub strict_names: bool,
+    /// Chooses which reads and writes fail
+    #[arg(long, value_parser = units::seed, value_name = "HEX", default_value = "0")]
+    pub seed: u64,
 }
 
 /// `client`.

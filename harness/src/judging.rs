@@ -5,6 +5,7 @@
 
 use crate::commands::Failure;
 use crate::deaths;
+use crate::holds::memory;
 use crate::run::{End, Wish, journals_in};
 use crate::scenario::Scenario;
 use crate::systems::Skip;
@@ -91,7 +92,7 @@ fn read_replicas(folder: &RunFolder, manifest: &Manifest) -> Result<Option<OnDis
         return arrow::read_replicas(&folder.replicas()).map(Some);
     }
     let nodes: Vec<_> = manifest.names.nodes.iter().map(|n| (*n, folder.broker(*n).join("data"))).collect();
-    if !nodes.iter().all(|(_, data)| data.is_dir()) {
+    if !nodes.iter().all(|(_, data)| data.is_dir() && !memory::is_incomplete(data)) {
         return Ok(None);
     }
     let mut evidence = OnDisk::default();

@@ -9,6 +9,7 @@ mod commands;
 mod contract;
 mod deaths;
 mod guard;
+mod holds;
 mod judging;
 mod plants;
 mod ports;

@@ -5,9 +5,11 @@ use std::process::Command;
 
 /// Room → the rooms it may use.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("stormglass", &["broker", "checker", "history", "nemesis", "results", "workloads"]),
+    ("stormglass", &["broker", "checker", "history", "lazyfs", "nemesis", "results", "shim", "workloads"]),
     ("stormglass-workloads", &["checker", "history"]),
     ("stormglass-nemesis", &["history"]),
+    ("stormglass-lazyfs", &["nemesis"]),
+    ("stormglass-shim", &["nemesis"]),
     ("stormglass-results", &["checker", "history"]),
     ("stormglass-checker", &["history"]),
     ("stormglass-history", &[]),

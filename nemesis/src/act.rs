@@ -7,6 +7,7 @@ use crate::actor::Actor;
 use crate::cluster::{Appends, Cluster, LogRoles, NodeState, Refusal};
 use crate::episode::{Episode, Evidence, Outcome, Part, Target};
 use crate::ground::Timing;
+use crate::holding::{self, Holding, Waited};
 use crate::plan::Planned;
 use crate::scene::{Scene, Skip};
 use crate::step::{ATTEMPTS_MS, STALE_WRITES_MIN, Script, Step};
@@ -17,7 +18,7 @@ use history::{LeaderEpoch, LogId, Nanos, NodeId};
 /// How long a stopped process may take to show it, milliseconds.
 const STOP_MS_MAX: u64 = 1000;
 const SAMPLE_EVERY_MS: u64 = 5;
-const COUNT_EVERY_MS: u64 = 20;
+pub(crate) const COUNT_EVERY_MS: u64 = 20;
 const ROLES_EVERY_MS: u64 = 100;
 
 /// Whether a step is over.
@@ -38,6 +39,7 @@ pub(crate) struct Active {
     base: Option<Appends>,
     watch: Option<Watch>,
     throttling: Option<Throttling>,
+    holding: Holding,
 }
 
 /// What an episode was asked to be before a target was found.
@@ -71,7 +73,14 @@ impl Active {
         }
         episode.outcome = Outcome::Installed;
         let (since, base, watch, throttling) = (None, None, None, None);
-        Ok(Active { episode, scene, script, timing, step: 0, since, base, watch, throttling })
+        let holding = Holding::default();
+        Ok(Active { episode, scene, script, timing, step: 0, since, base, watch, throttling, holding })
+    }
+
+    /// What chooses where a harm leaves a choice.
+    pub(crate) fn choosing_by(mut self, pick: u32) -> Active {
+        self.holding.seed = u64::from(pick) ^ u64::from(self.episode.index) << 32;
+        self
     }
 
     /// Goes on hurting until the harm is over or was refused.
@@ -159,9 +168,54 @@ impl Active {
                 let trips = watch::round_trips(node, self.timing.probe_ms, cluster);
                 self.episode.evidence.push(trips);
             }
+            Step::Break(..) | Step::Wreck(..) | Step::Skew(..) | Step::Mend(_) => self.hold_wrong(&step, cluster)?,
+            Step::AwaitFelt { node, fault, at_most_ms } => {
+                let waited = self.holding.await_felt((node, fault), since.plus_ms(at_most_ms), cluster)?;
+                return Ok(self.note(waited));
+            }
+            Step::AwaitSpare { nodes, at_most_ms } => {
+                return holding::await_spare(&nodes, since.plus_ms(at_most_ms), cluster);
+            }
+            Step::AwaitTold { who, off_ms, at_most_ms } => {
+                let waited = holding::await_told(who, off_ms, since.plus_ms(at_most_ms), cluster)?;
+                return Ok(self.note(waited));
+            }
             step => return Ok(self.await_something(&step, since, cluster)),
         }
         Ok(Progress::Over)
+    }
+
+    /// Steps that reach into disks and clocks.
+    fn hold_wrong(&mut self, step: &Step, cluster: &mut dyn Cluster) -> Result<(), Refusal> {
+        match *step {
+            Step::Break(node, fault) => {
+                self.still_the_same(node.into(), cluster)?;
+                self.episode.injected.get_or_insert(cluster.now());
+                self.holding.break_disk(node, fault, cluster)
+            }
+            Step::Wreck(node, wreck) => {
+                self.episode.injected.get_or_insert(cluster.now());
+                self.episode.evidence.push(self.holding.wreck(node, wreck, cluster)?);
+                Ok(())
+            }
+            Step::Skew(who, skew) => {
+                self.still_the_same(who, cluster)?;
+                self.episode.injected.get_or_insert(cluster.now());
+                cluster.skew_clock(who, skew)
+            }
+            Step::Mend(who) => cluster.mend(who),
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&mut self, waited: Waited) -> Progress {
+        match waited {
+            Ok(evidence) => {
+                self.episode.evidence.push(evidence);
+                Progress::Over
+            }
+            Err(progress) => progress,
+        }
     }
 
     /// Steps that only wait.

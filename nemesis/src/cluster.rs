@@ -193,8 +193,8 @@ pub trait Cluster {
     /// microseconds; `None` if it did not come within `timeout_ms`.
     fn round_trip(&mut self, node: NodeId, timeout_ms: u64) -> Option<u64>;
 
-    /// Ends every fault of the node's disk and clock; what is lost stays lost. May be called at any time.
-    fn mend(&mut self, _node: NodeId) -> Result<(), Refusal> {
+    /// Ends every fault of the disk and clock; what is lost stays lost. May be called at any time.
+    fn mend(&mut self, _who: Actor) -> Result<(), Refusal> {
         Ok(())
     }
 
@@ -213,13 +213,13 @@ pub trait Cluster {
         Err(Refusal("the disks of this cluster count nothing".into()))
     }
 
-    /// The node's wall clock goes wrong in this way from now on.
-    fn skew_clock(&mut self, _node: NodeId, _skew: Skew) -> Result<(), Refusal> {
+    /// The process's wall clock goes wrong in this way from now on.
+    fn skew_clock(&mut self, _who: Actor, _skew: Skew) -> Result<(), Refusal> {
         Err(Refusal("there is no hold on the clocks of this cluster".into()))
     }
 
-    /// What the node's process was told of the time since the last change of its clock.
-    fn clock_reading(&mut self, _node: NodeId) -> Result<ClockReading, Refusal> {
+    /// What the process was told of the time since the last change of its clock.
+    fn clock_reading(&mut self, _who: Actor) -> Result<ClockReading, Refusal> {
         Err(Refusal("there is no hold on the clocks of this cluster".into()))
     }
 }

@@ -5,9 +5,11 @@
 use crate::actor::Actor;
 use crate::aim::Aim;
 use crate::cluster::{Exit, Life, Probe, Reaped, SIGKILL, SIGTERM};
+use crate::disk::{Damage, DiskCounts, DiskFault, Wreck};
 use crate::fault::FaultKind;
 use crate::network::{Counts, Door, FrameRule, Weather};
 use crate::scene::Scene;
+use crate::skew::ClockReading;
 use history::{LeaderEpoch, LogId, Nanos, NodeId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -237,6 +239,33 @@ pub enum Evidence {
         /// How many.
         frames: u64,
     },
+    /// What a broken disk did to the node, counted since it broke.
+    DiskFelt {
+        /// Which node.
+        node: NodeId,
+        /// What was wrong.
+        fault: DiskFault,
+        /// What happened meanwhile.
+        counts: DiskCounts,
+    },
+    /// What was done to what is on a disk.
+    Wrecked {
+        /// Whose.
+        node: NodeId,
+        /// How.
+        wreck: Wreck,
+        /// What it cost.
+        damage: Damage,
+    },
+    /// What a process was told of the time while its wall clock was wrong.
+    ClockTold {
+        /// Who.
+        who: Actor,
+        /// How far off it had to be told, milliseconds.
+        asked_ms: u64,
+        /// What was told.
+        reading: ClockReading,
+    },
     /// Round trips of requests to a node through the network, microseconds, `None` where no answer came.
     RoundTrips {
         /// Which node.
@@ -267,6 +296,12 @@ impl Evidence {
             Evidence::LeftInSync { .. } => "left-in-sync",
             Evidence::Alone { .. } => "alone-in-sync",
             Evidence::Stale { .. } => "appends-to-leader-alone",
+            Evidence::DiskFelt { fault, counts, .. } if counts.of(*fault) > 0 => "disk-fault-felt",
+            Evidence::DiskFelt { .. } => "disk-fault-not-felt",
+            Evidence::Wrecked { damage, .. } if damage.is_none() => "nothing-lost-on-disk",
+            Evidence::Wrecked { .. } => "lost-on-disk",
+            Evidence::ClockTold { reading, asked_ms, .. } if reading.off_ms() >= *asked_ms => "wrong-time-told",
+            Evidence::ClockTold { .. } => "right-time-told",
             Evidence::Throttled { .. } => "throttled",
             Evidence::Links { weather: Weather::Cut, .. } => "links-cut",
             Evidence::Links { weather: Weather::Slow { .. }, .. } => "links-slow",

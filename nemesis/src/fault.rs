@@ -36,6 +36,10 @@ pub enum Family {
     Pause,
     /// Something is the matter between processes.
     Network,
+    /// A disk goes wrong, or what is on it.
+    Disk,
+    /// A wall clock goes wrong.
+    Clock,
 }
 
 /// What a hold on the cluster a fault needs beyond signals to its processes; a machine may lack it.

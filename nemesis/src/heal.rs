@@ -19,12 +19,12 @@ pub fn heal_all(cluster: &mut dyn Cluster) -> Result<(), Unhealed> {
     {
         refusals.push(("the network".to_owned(), refusal));
     }
-    for (node, _) in cluster.nodes() {
-        if let Err(refusal) = cluster.mend(node) {
-            refusals.push((Actor::Node(node).to_string(), refusal));
+    let actors = actors(cluster);
+    for &actor in &actors {
+        if let Err(refusal) = cluster.mend(actor) {
+            refusals.push((actor.to_string(), refusal));
         }
     }
-    let actors = actors(cluster);
     for &actor in &actors {
         if let NodeState::Paused(_) = cluster.state(actor)
             && let Err(refusal) = cluster.resume(actor)

@@ -21,6 +21,7 @@ pub mod faults;
 pub mod ground;
 pub mod harm;
 pub mod heal;
+mod holding;
 pub mod mix;
 pub mod network;
 pub mod plan;

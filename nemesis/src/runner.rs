@@ -155,7 +155,7 @@ impl Runner {
         let script = planned.fault.definition().script(&scene, asked, &timing)?;
         let (logs, attempts) = (self.plan.ground.logs, attempts + 1);
         let episode = Episode { log, logs, attempts, ..unplaced(self.next as u32, planned, asked_at) };
-        Active::begin(episode, scene, script, timing)
+        Ok(Active::begin(episode, scene, script, timing)?.choosing_by(planned.pick))
     }
 
     fn hurting(&mut self, mut active: Box<Active>, cluster: &mut dyn Cluster) -> Flow {

@@ -81,6 +81,7 @@ fn an_injector_that_does_nothing_is_never_called_effective() {
             (Harm::Throttle, _) => &pauses[..2],
             (_, Family::Pause) => &pauses,
             (_, Family::Network) => &[Flaw::NetworkLies],
+            (_, Family::Disk | Family::Clock) => &[Flaw::HoldsLie],
         };
         let both = if fault == kind("kill-lagging-leader") { &pauses[..] } else { &[] };
         for flaw in flaws.iter().chain(both) {

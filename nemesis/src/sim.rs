@@ -5,7 +5,9 @@ use crate::actor::{Actor, ClientId, ClientPart};
 use crate::cluster::{
     Appends, Cluster, Duties, Exit, Life, LogRoles, NodePart, NodeState, Probe, Reaped, Refusal, SIGKILL,
 };
+use crate::disk::{Damage, DiskCounts, DiskFault, Wreck};
 use crate::network::{Counts, Network, Traffic, Weather};
+use crate::skew::{ClockReading, Skew};
 use history::{LeaderEpoch, LogId, Nanos, NodeId, Offset};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -49,6 +51,8 @@ pub enum Flaw {
     NetworkLies,
     /// SIGTERM is reported, and the process lives on.
     TerminateLies,
+    /// Disks and clocks are said to be broken and are not.
+    HoldsLie,
 }
 
 struct Process {
@@ -78,6 +82,9 @@ pub struct Sim {
     counted: Nanos,
     rng: Pcg64Mcg,
     next_pid: u32,
+    disks: DiskCounts,
+    broken: bool,
+    skew_ms: i64,
     pub session_ms: u64,
     pub lag_ms: u64,
     /// When harm was done, for the tests to see.
@@ -109,6 +116,9 @@ impl Sim {
             counted: now,
             rng: Pcg64Mcg::seed_from_u64(seed),
             next_pid: 200,
+            disks: DiskCounts::default(),
+            broken: false,
+            skew_ms: 0,
             session_ms: 3000,
             lag_ms: 3000,
             harms: Vec::new(),
@@ -452,5 +462,56 @@ impl Cluster for Sim {
             return None;
         }
         weather.iter().flatten().map(late).sum::<Option<u64>>().map(|late| late + ROUND_TRIP_US)
+    }
+
+    fn mend(&mut self, _: Actor) -> Result<(), Refusal> {
+        (self.broken, self.skew_ms) = (false, 0);
+        Ok(())
+    }
+
+    fn break_disk(&mut self, _: NodeId, _: DiskFault) -> Result<(), Refusal> {
+        self.harms.push(self.now);
+        let (refused, done) = self.fate();
+        self.broken = done && self.flaw != Flaw::HoldsLie;
+        answer(refused, ())
+    }
+
+    fn wreck_disk(&mut self, node: NodeId, _: Wreck, _: u64) -> Result<Damage, Refusal> {
+        let (refused, _) = self.fate();
+        let bytes = u64::from(self.state(node.into()) == NodeState::Down && self.flaw != Flaw::HoldsLie);
+        answer(refused, Damage { bytes, ..Damage::default() })
+    }
+
+    /// A broken disk is felt whenever it is asked.
+    fn disk_counts(&mut self, _: NodeId) -> Result<DiskCounts, Refusal> {
+        let felt = u64::from(self.broken);
+        let more = DiskCounts {
+            fsyncs_lied: felt,
+            fsyncs_failed: felt,
+            fsyncs_slowed: felt,
+            reads_failed: felt,
+            writes_failed: felt,
+            slowed: felt,
+            writes_full: felt,
+            ..DiskCounts::default()
+        };
+        self.disks = self.disks + more;
+        Ok(self.disks)
+    }
+
+    fn skew_clock(&mut self, _: Actor, skew: Skew) -> Result<(), Refusal> {
+        self.harms.push(self.now);
+        let (refused, done) = self.fate();
+        let ms = match skew {
+            Skew::Jump { ms } | Skew::Strobe { ms, .. } => ms,
+            Skew::Drift { ppm } => ppm,
+        };
+        self.skew_ms = if done && self.flaw != Flaw::HoldsLie { ms } else { 0 };
+        answer(refused, ())
+    }
+
+    fn clock_reading(&mut self, _: Actor) -> Result<ClockReading, Refusal> {
+        let (ahead_ms, behind_ms) = (self.skew_ms.max(0), self.skew_ms.min(0));
+        Ok(ClockReading { skewed: u64::from(self.skew_ms != 0), ahead_ms, behind_ms })
     }
 }

@@ -1,7 +1,9 @@
 //! What a fault does, step by step, resolved to those it hits.
 
 use crate::actor::Actor;
+use crate::disk::{DiskFault, Wreck};
 use crate::network::Network;
+use crate::skew::Skew;
 use history::{LeaderEpoch, LogId, NodeId};
 
 /// One thing the runner does or waits for.
@@ -36,6 +38,40 @@ pub enum Step {
     Traffic,
     /// Note the round trip of some requests to the node through the network.
     RoundTrip(NodeId),
+    /// Its disk goes wrong from now on.
+    Break(NodeId, DiskFault),
+    /// Wait until the node has felt it, or has ended because of it, and note it.
+    AwaitFelt {
+        /// Which node.
+        node: NodeId,
+        /// What is wrong.
+        fault: DiskFault,
+        /// From the step's begin, milliseconds.
+        at_most_ms: u64,
+    },
+    /// Wait until every log that these keep has a replica in sync that is not among them, so that what they lose is elsewhere; if
+    /// that does not come, nothing is done. A log that only these keep is not waited for.
+    AwaitSpare {
+        /// Those that are to lose something.
+        nodes: Vec<NodeId>,
+        /// From the step's begin, milliseconds.
+        at_most_ms: u64,
+    },
+    /// Harm what is on its disk; it is down.
+    Wreck(NodeId, Wreck),
+    /// Its wall clock goes wrong from now on.
+    Skew(Actor, Skew),
+    /// Wait until it was told times so far from right, and note it.
+    AwaitTold {
+        /// Who.
+        who: Actor,
+        /// How far, milliseconds.
+        off_ms: u64,
+        /// From the step's begin, milliseconds.
+        at_most_ms: u64,
+    },
+    /// Its disk and clock go wrong no more.
+    Mend(Actor),
     /// Let time pass, milliseconds.
     Hold(u64),
     /// Let appends go by that stopped followers cannot have seen: after `settle_ms` nothing parked at the leader is

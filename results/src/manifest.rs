@@ -44,6 +44,9 @@ pub struct Manifest {
     pub names: Names,
     /// Settings by role: `topic`, `producer`, `consumer`, `broker`.
     pub properties: BTreeMap<String, Properties>,
+    /// By what disks and clocks were made to go wrong: `memory` → `FUSE, mounted by root`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub backends: BTreeMap<String, String>,
     /// What must hold, as derived before the run.
     pub contract: Contract,
     /// What the judge was told of the set-up.
@@ -232,6 +235,7 @@ pub(crate) mod tests {
             began: Began { wall: Wall(5_000), mono: Nanos(1_000) },
             names: Names { run: u64::MAX, epoch: Nanos(7), ..Names::default() },
             properties: [("topic".to_owned(), Properties::from_iter([("min.insync.replicas", "2")]))].into(),
+            backends: [("memory".to_owned(), "FUSE, mounted by root".to_owned())].into(),
             contract: Contract::durable(),
             promises: Promises::durable(),
         }

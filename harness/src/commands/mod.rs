@@ -4,8 +4,11 @@ mod bench;
 mod catalogue;
 mod check;
 mod cluster;
+mod doctor;
 mod export;
 mod fetch;
+mod known;
+mod lazyfs;
 mod list;
 mod logs;
 mod plants;
@@ -73,9 +76,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Plants(args)) => plants::plants(&args)?,
         Some(Command::List(args)) => list::list(&args)?,
         Some(Command::Schema(args)) => schema::schema(&args)?,
+        Some(Command::Doctor(args)) => doctor::doctor(&args)?,
+        Some(Command::Calls(args)) => doctor::calls(&args)?,
+        Some(Command::KnownAnswers(args)) => known::known_answers(&args)?,
         Some(Command::Bench(args)) => bench::bench(&args)?,
         Some(Command::Broker(args)) => return Ok(code(broker::main_from_properties(&args.config))),
         Some(Command::Client(args)) => return Ok(code(workloads::client::main(&args.spec))),
+        Some(Command::Lazyfs(args)) => return lazyfs::lazyfs(&args),
         Some(Command::Guard) => return Ok(code(guard::process::main())),
     };
     Ok(exit.into())

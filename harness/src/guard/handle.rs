@@ -5,6 +5,7 @@
 
 use super::pidfd::PidFd;
 use super::protocol::{self, ChildId, ChildSpec, Exited, FromGuard, Lines, Reply, Request, Signal};
+use lazyfs::mount::Mounted;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -36,6 +37,8 @@ pub struct Spawned {
     pub pid: u32,
     /// Its start time, clock ticks since boot: with the pid it names one process for good.
     pub start_time: u64,
+    /// How the file system that it serves was mounted.
+    pub mounted: Option<Mounted>,
 }
 
 /// The guard could not do what it was asked.
@@ -118,7 +121,7 @@ impl Guard {
         let child = ChildId(self.next_child);
         self.next_child += 1;
         match self.ask(&Request::Spawn { child, spec })? {
-            Reply::Spawned { pid, start_time } => Ok(Spawned { child, pid, start_time }),
+            Reply::Spawned { pid, start_time, mounted } => Ok(Spawned { child, pid, start_time, mounted }),
             other => Err(refused(other)),
         }
     }

@@ -7,6 +7,7 @@ use super::protocol::{self, ChildId, Ended, Exited, FromGuard, Lines, Reply, Req
 use super::spawn::{self, Child};
 use super::sweep;
 use history::Nanos;
+use lazyfs::mount::{self, Mount, Namespace};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 
 const DONE: i32 = 0;
 const NOT_STARTED_BY_A_CONTROLLER: i32 = 64;
@@ -29,9 +31,17 @@ const BROKEN: i32 = 70;
 pub fn main() -> i32 {
     let Ok(socket) = controller() else { return NOT_STARTED_BY_A_CONTROLLER };
     let Ok(deaths) = settle() else { return BROKEN };
-    let mut guard = Guard { socket, lines: Lines::default(), children: BTreeMap::new() };
+    let mut guard = Guard {
+        socket,
+        lines: Lines::default(),
+        children: BTreeMap::new(),
+        mounts: BTreeMap::new(),
+        namespace: Namespace::default(),
+    };
     let shut_down = guard.serve(&deaths).unwrap_or(false);
-    match sweep::kill_descendants(|status| _ = guard.tell_exit(status)) {
+    let swept = sweep::kill_descendants(|status| _ = guard.tell_exit(status));
+    std::mem::take(&mut guard.mounts).into_values().for_each(Mount::detach);
+    match swept {
         Ok(killed) if shut_down => _ = guard.tell(&FromGuard::Reply(Reply::Emptied { killed })),
         Ok(_) => (),
         Err(_) => return BROKEN,
@@ -77,6 +87,8 @@ struct Guard {
     socket: UnixStream,
     lines: Lines,
     children: BTreeMap<ChildId, Child>,
+    mounts: BTreeMap<ChildId, Mount>,
+    namespace: Namespace,
 }
 
 impl Guard {
@@ -117,13 +129,24 @@ impl Guard {
     }
 
     fn spawn(&mut self, child: ChildId, spec: &protocol::ChildSpec) -> Reply {
-        match spawn::spawn(spec) {
+        let (stdin, mount) = match spec.serves.as_deref().map(|at| mount::at(at, &mut self.namespace)) {
+            None => (Stdio::null(), None),
+            Some(Ok((descriptor, mount))) => (Stdio::from(descriptor), Some(mount)),
+            Some(Err(error)) => {
+                let errno = error.raw_os_error().unwrap_or(0);
+                return Reply::Failed { what: format!("mount a file system in user space: {error}"), errno };
+            }
+        };
+        match spawn::spawn(spec, stdin) {
             Ok(started) => {
                 let (pid, start_time) = (started.pid, started.start_time);
                 self.children.insert(child, started);
-                Reply::Spawned { pid, start_time }
+                let mounted = mount.as_ref().map(Mount::how);
+                self.mounts.extend(mount.map(|mount| (child, mount)));
+                Reply::Spawned { pid, start_time, mounted }
             }
             Err(failure) => {
+                mount.into_iter().for_each(Mount::detach);
                 let errno = failure.error.raw_os_error().unwrap_or(0);
                 Reply::Failed { what: format!("{}: {}", failure.what, failure.error), errno }
             }
@@ -161,6 +184,7 @@ impl Guard {
         let pid = pid.as_raw().unsigned_abs();
         let Some(child) = self.children.iter().find(|(_, c)| c.pid == pid).map(|(id, _)| *id) else { return Ok(()) };
         self.children.remove(&child);
+        self.mounts.remove(&child).into_iter().for_each(Mount::detach);
         self.tell(&FromGuard::Exited(Exited { child, pid, ended, at: now() }))
     }
 

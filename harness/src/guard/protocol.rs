@@ -4,6 +4,7 @@
 //! Every request is answered exactly once, in order; the exit of a child is told after the answer to its spawn.
 
 use history::Nanos;
+use lazyfs::mount::Mounted;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -28,7 +29,7 @@ pub enum Grouping {
     Session,
 }
 
-/// A process to start. Its stdin is `/dev/null`; it inherits no other descriptor, no ignored signal, an empty signal
+/// A process to start. Its stdin is `/dev/null`, or the descriptor of a file system that it is to serve; it inherits no other descriptor, no ignored signal, an empty signal
 /// mask, and the guard's environment changed by `env`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ChildSpec {
@@ -46,6 +47,9 @@ pub struct ChildSpec {
     pub stderr: PathBuf,
     /// Group or session.
     pub grouping: Grouping,
+    /// Where to mount the file system that it serves, if it serves one. The mount goes when the process does.
+    #[serde(default)]
+    pub serves: Option<PathBuf>,
 }
 
 /// The signals a run has a use for.
@@ -93,6 +97,8 @@ pub enum Reply {
         pid: u32,
         /// Its start time, clock ticks since boot.
         start_time: u64,
+        /// How the file system that it serves was mounted.
+        mounted: Option<Mounted>,
     },
     /// The signal was sent.
     Signalled,

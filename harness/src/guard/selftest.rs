@@ -59,6 +59,7 @@ fn shell(dir: &Path, script: &str, grouping: Grouping) -> ChildSpec {
         stdout: dir.join("out"),
         stderr: dir.join("out"),
         grouping,
+        serves: None,
     }
 }
 

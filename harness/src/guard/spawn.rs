@@ -34,10 +34,10 @@ pub struct SpawnFailure {
 }
 
 /// Forks and executes; a failure of exec is reported as that.
-pub fn spawn(spec: &ChildSpec) -> Result<Child, SpawnFailure> {
+pub fn spawn(spec: &ChildSpec, stdin: Stdio) -> Result<Child, SpawnFailure> {
     let (stdout, stderr) = (append(&spec.stdout)?, append(&spec.stderr)?);
     let mut command = Command::new(&spec.program);
-    command.args(&spec.args).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+    command.args(&spec.args).stdin(stdin).stdout(stdout).stderr(stderr);
     for (name, value) in &spec.env {
         match value {
             Some(value) => command.env(name, value),

@@ -4,11 +4,13 @@ use super::nodes::Nodes;
 use super::processes::Processes;
 use crate::commands::Failure;
 use crate::guard::Ended;
+use crate::holds::Holds;
 use crate::scenario::Scenario;
 use crate::settings::Owner;
-use crate::systems::{self, NodePlan, NodeRole, System};
+use crate::systems::{self, NodePlan, NodeRole, Owned, System};
 use crate::{ports, wait};
 use history::LogId;
+use nemesis::cluster::Refusal;
 use results::Exit;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -58,13 +60,16 @@ pub fn bring_up_as(
     let mut plans = lay_out(scenario, &*system, folder)?;
     plans.iter_mut().for_each(change);
     let began = Instant::now();
-    let mut nodes = Nodes::new(plans);
+    let held = plans.iter_mut().filter(|plan| plan.owned == Owned::Ours && plan.role == NodeRole::Broker);
+    let holds = Holds::take(&scenario.fault_needs(), held, scenario.seed, processes).map_err(no_rights)?;
+    let mut nodes = Nodes::new(plans, holds);
     for id in nodes.ours() {
         nodes.start(id, processes).map_err(|e| no_start(e.to_string()))?;
     }
     let (logs, replication) = (logs_of(scenario), usize::from(scenario.cluster.replication));
     let mut cluster = Cluster { nodes, topic: scenario.topic(), logs, replication, took: Duration::ZERO };
     await_topics(scenario, &*system, &mut cluster, processes)?;
+    cluster.nodes.holds().checkpoint().map_err(no_rights)?;
     cluster.took = began.elapsed();
     Ok(cluster)
 }
@@ -150,6 +155,11 @@ fn ended_early(nodes: &Nodes) -> Option<Failure> {
     };
     let output = nodes.plan(surprise.node).map(|p| last_lines(&p.stdout)).unwrap_or_default();
     Some(no_start(format!("node {} {how} before the cluster answered{output}", surprise.node.0)))
+}
+
+fn no_rights(refusal: Refusal) -> Failure {
+    let help = "\n  help: `stormglass doctor` says what this machine can do, and what would help";
+    Failure { exit: Exit::NoRights, text: refusal.to_string() + help }
 }
 
 fn no_start(text: String) -> Failure {

@@ -5,7 +5,9 @@ use super::processes::Processes;
 use super::tally::Tally;
 use history::{LogId, Nanos, NodeId, Offset};
 use nemesis::cluster::{Appends, Cluster, Duties, Life, LogRoles, NodePart, NodeState, Probe, Reaped, Refusal};
+use nemesis::disk::{Damage, DiskCounts, DiskFault, Wreck};
 use nemesis::network::{Network, Traffic};
+use nemesis::skew::{ClockReading, Skew};
 use nemesis::{Actor, ClientId, ClientPart};
 use std::collections::BTreeMap;
 use workloads::clock::{self, Deadline};
@@ -135,6 +137,30 @@ impl Cluster for Live<'_> {
         let address = self.nodes.plan(node)?.advertised.to_string();
         let (began, deadline) = (clock::now(), Deadline::in_ms(timeout_ms));
         Connection::open(&address, CLIENT, deadline).ok().map(|_| clock::now().since(began) / 1000)
+    }
+
+    fn mend(&mut self, who: Actor) -> Result<(), Refusal> {
+        self.nodes.holds().mend(node(who)?)
+    }
+
+    fn break_disk(&mut self, node: NodeId, fault: DiskFault) -> Result<(), Refusal> {
+        self.nodes.holds().break_disk(node, fault)
+    }
+
+    fn wreck_disk(&mut self, node: NodeId, wreck: Wreck, seed: u64) -> Result<Damage, Refusal> {
+        self.nodes.wreck(node, wreck, seed)
+    }
+
+    fn disk_counts(&mut self, node: NodeId) -> Result<DiskCounts, Refusal> {
+        self.nodes.holds().disk_counts(node)
+    }
+
+    fn skew_clock(&mut self, who: Actor, skew: Skew) -> Result<(), Refusal> {
+        self.nodes.holds().skew(node(who)?, skew)
+    }
+
+    fn clock_reading(&mut self, who: Actor) -> Result<ClockReading, Refusal> {
+        self.nodes.holds().clock_reading(node(who)?)
     }
 }
 

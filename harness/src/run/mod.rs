@@ -106,6 +106,8 @@ fn go_through(
         cluster.nodes.brokers().len(),
         cluster.took.as_secs_f64()
     ));
+    manifest.backends = cluster.nodes.holds().backends();
+    manifest.backends.iter().for_each(|(what, how)| job.tell(&format!("{what}: {how}")));
     manifest.names.nodes = cluster.nodes.brokers();
     effective::read_back(&job.scenario, &cluster, folder).map_err(|f| kept(folder, f))?;
     let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest, processes)?;
@@ -117,8 +119,9 @@ fn go_through(
     clients.stop(processes);
     let drained = collect::drain(&mut cluster, &clients, folder, manifest.names.run)?;
     cluster.nodes.notice(processes);
-    let surprises = cluster.nodes.surprises().iter().map(|s| surprise(folder, s)).collect();
+    let surprises: Vec<String> = cluster.nodes.surprises().iter().map(|s| surprise(folder, s)).collect();
     cluster.nodes.stop_all(processes, collect::STOP_DEADLINE);
+    let surprises = [surprises, cluster.nodes.holds().release(processes)].concat();
     let complete = drained.is_complete();
     job.tell(&format!("drained {} logs, {}", drained.logs.len(), if complete { "complete" } else { "incomplete" }));
     Ok(End { at: clock::now(), interrupted: interrupt.heard(), unhealed: broken.unhealed, surprises })
@@ -158,6 +161,7 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         began: Began { wall, mono },
         names: Names { run: rand::random(), nodes, ..Names::default() },
         properties,
+        backends: BTreeMap::new(),
         contract: scenario.workload.bind(contract::derive(&scenario.settings, &scenario.traits())),
         promises: contract::promises(&scenario.settings, &scenario.traits()),
     };

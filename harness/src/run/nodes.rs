@@ -6,9 +6,11 @@
 use super::processes::Processes;
 use crate::guard::proc::{self, Stat};
 use crate::guard::{Ended, GuardError, Signal, Spawned};
+use crate::holds::Holds;
 use crate::systems::{NodePlan, NodeRole, Owned};
 use history::NodeId;
 use nemesis::cluster::{Exit, Life, NodePart, NodeState, Reaped, Refusal};
+use nemesis::disk::{Damage, Wreck};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -41,14 +43,15 @@ pub struct Surprise {
 #[derive(Debug)]
 pub struct Nodes {
     nodes: BTreeMap<NodeId, Node>,
+    holds: Holds,
     surprises: Vec<Surprise>,
 }
 
 impl Nodes {
-    /// Nodes that have not been started.
-    pub fn new(plans: Vec<NodePlan>) -> Nodes {
+    /// Nodes that have not been started, with the grips on their disks and clocks.
+    pub fn new(plans: Vec<NodePlan>, holds: Holds) -> Nodes {
         let nodes = plans.into_iter().map(|plan| (plan.id, Node { plan, state: State::Down })).collect();
-        Nodes { nodes, surprises: Vec::new() }
+        Nodes { nodes, holds, surprises: Vec::new() }
     }
 
     /// Their plans, by id.
@@ -97,6 +100,9 @@ impl Nodes {
                 && let Some(exited) = processes.ended(life.child)
             {
                 node.state = State::Down;
+                if self.holds.excuses(*id) {
+                    continue;
+                }
                 self.surprises.push(Surprise { node: *id, ended: exited.ended });
             }
         }
@@ -133,6 +139,7 @@ impl Nodes {
         }
         let life = processes.spawn(&entry.plan.argv, &entry.plan.launch, &entry.plan.stdout).map_err(refusal)?;
         entry.state = State::Running(life);
+        self.holds.excuse_no_more(node);
         Ok(life_of(life))
     }
 
@@ -174,8 +181,26 @@ impl Nodes {
         Ok(())
     }
 
+    /// The grips on disks and clocks.
+    pub fn holds(&mut self) -> &mut Holds {
+        &mut self.holds
+    }
+
+    /// Harms the disk of a node that is down.
+    pub fn wreck(&mut self, node: NodeId, wreck: Wreck, seed: u64) -> Result<Damage, Refusal> {
+        if self.life(node).is_some() {
+            return Err(Refusal(format!("node {} runs: its disk is in use", node.0)));
+        }
+        let plan = self.nodes.get(&node).map(|n| &n.plan);
+        let plan = plan.ok_or_else(|| Refusal(format!("there is no node {}", node.0)))?;
+        self.holds.wreck(plan, wreck, seed)
+    }
+
     /// Asks every node to end in an orderly way, brokers before controllers, and kills those that do not in time.
     pub fn stop_all(&mut self, processes: &mut Processes, deadline: Duration) {
+        for node in self.ours() {
+            let _ = self.holds.mend(node);
+        }
         self.notice(processes);
         for role in [NodeRole::Broker, NodeRole::Controller] {
             let lives: Vec<Spawned> = self.take_running(role);

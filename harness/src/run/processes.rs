@@ -25,6 +25,16 @@ impl Processes {
 
     /// Starts a process whose output, errors included, is appended to `output`.
     pub fn spawn(&mut self, argv: &[String], launch: &Launch, output: &Path) -> Result<Spawned, GuardError> {
+        self.start_process(argv, launch, output, None)
+    }
+
+    fn start_process(
+        &mut self,
+        argv: &[String],
+        launch: &Launch,
+        output: &Path,
+        serves: Option<PathBuf>,
+    ) -> Result<Spawned, GuardError> {
         let mut words = launch.through.iter().chain(argv).cloned();
         self.guard.spawn(ChildSpec {
             program: PathBuf::from(words.next().unwrap_or_default()),
@@ -34,7 +44,19 @@ impl Processes {
             stdout: output.to_owned(),
             stderr: output.to_owned(),
             grouping: Grouping::Group,
+            serves,
         })
+    }
+
+    /// Starts a process that serves a file system mounted at `at`; its standard input is the descriptor to serve.
+    pub fn spawn_server(
+        &mut self,
+        argv: &[String],
+        launch: &Launch,
+        output: &Path,
+        at: &Path,
+    ) -> Result<Spawned, GuardError> {
+        self.start_process(argv, launch, output, Some(at.to_owned()))
     }
 
     /// Sends a signal; a process that has ended is not an error.

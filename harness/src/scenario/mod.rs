@@ -1,14 +1,17 @@
 //! Everything needed to do a run again, as meant: valid, complete, the seed filled in. Nothing stringly typed goes further.
 
+mod damage;
 pub mod preset;
 
 use crate::contract::Traits;
 use crate::settings::{Origin, Owner, Settings};
 pub use crate::systems::SystemChoice;
 use crate::systems::{Capabilities, Capability, Skip};
+use nemesis::fault::Need;
 use nemesis::plan::Planned;
-use nemesis::{Ground, Mix};
+use nemesis::{FaultKind, Ground, Mix};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use workloads::library::Library;
@@ -156,7 +159,21 @@ impl Scenario {
 
     /// What its promises depend on beside the settings.
     pub fn traits(&self) -> Traits {
-        Traits::of(self.client, self.workload.needs(), self.cluster.replication)
+        let plain = Traits::of(self.client, self.workload.needs(), self.cluster.replication);
+        plain.with_damage(damage::of(&self.kinds(), self.cluster))
+    }
+
+    /// What its faults need beyond signals.
+    pub fn fault_needs(&self) -> BTreeSet<Need> {
+        self.kinds().into_iter().map(|kind| kind.definition().need()).collect()
+    }
+
+    /// The kinds of its faults.
+    fn kinds(&self) -> Vec<FaultKind> {
+        match &self.faults {
+            Faults::Drawn(mix) => mix.faults().collect(),
+            Faults::Scripted(episodes) => episodes.iter().map(|episode| episode.fault).collect(),
+        }
     }
 
     /// Completes settings that follow from others. Returns what it changed, in words.

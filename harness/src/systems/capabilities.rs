@@ -3,7 +3,7 @@
 //! **Invariant:** nothing is skipped silently: whatever a scenario needs and a system lacks becomes a [`Skip`], and a skip is
 //! part of the verdict.
 
-use nemesis::fault::Family;
+use nemesis::fault::{Family, Need as Grip};
 use nemesis::{FaultKind, Mix};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -157,7 +157,11 @@ impl Capabilities {
 pub fn needs(fault: FaultKind) -> &'static [Capability] {
     match fault.definition().family() {
         Family::Kill => &[Capability::Processes, Capability::Durable],
-        Family::Pause | Family::Network => &[Capability::Processes],
+        Family::Pause | Family::Network | Family::Clock => &[Capability::Processes],
+        Family::Disk if fault.definition().need() == Grip::PowerLoss => {
+            &[Capability::Processes, Capability::Durable, Capability::PowerLoss]
+        }
+        Family::Disk => &[Capability::Processes, Capability::Durable],
     }
 }
 

@@ -1,17 +1,41 @@
 //! The harms, one a file.
 
+pub mod bit_rot;
+pub mod clock_drift;
+pub mod clock_jump;
+pub mod clock_strobe;
+pub mod disk_full;
+pub mod disk_slow;
+pub mod fsync_error;
+pub mod fsync_hang;
+pub mod fsync_lies;
+pub mod fsync_slow;
 pub mod kill;
 pub mod kill_lagging;
 pub mod maroon;
 pub mod outlive;
 pub mod pause;
+pub mod power_loss;
+pub mod read_error;
 pub mod restart;
 pub mod rolling_restart;
 pub mod terminate;
 pub mod throttle;
+pub mod truncate;
+pub mod wipe;
+pub mod write_error;
 
+use crate::actor::Actor;
 use crate::aim::Aim;
+use crate::disk::{DiskFault, Loss, Segment, Wreck};
+use crate::episode::{Episode, Evidence, Target};
+use crate::fault::Asked;
 use crate::ground::Timing;
+use crate::scene::{Scene, Skip};
+use crate::skew::Skew;
+use crate::step::{Script, Step};
+use history::NodeId;
+use std::ops::RangeInclusive;
 
 /// Whose process can be hit: any node's and any client's that matters.
 const PROCESSES: &[Aim] = &[
@@ -36,4 +60,129 @@ fn patience_ms(aim: Aim, timing: &Timing) -> u64 {
         Aim::Producer | Aim::Consumer => 0,
         _ => timing.session_ms,
     }
+}
+
+/// Whose disk can be hit: that of any broker that matters.
+const DISKS: &[Aim] = &[
+    Aim::Leader,
+    Aim::Follower,
+    Aim::Isr,
+    Aim::GroupCoordinator,
+    Aim::TransactionCoordinator,
+    Aim::All,
+    Aim::Some,
+    Aim::Minority,
+    Aim::Majority,
+];
+
+/// Whose wall clock can be hit.
+const CLOCKS: &[Aim] = &[
+    Aim::Leader,
+    Aim::Follower,
+    Aim::GroupCoordinator,
+    Aim::TransactionCoordinator,
+    Aim::All,
+    Aim::Some,
+    Aim::Minority,
+    Aim::Majority,
+    Aim::Producer,
+    Aim::Consumer,
+];
+
+/// How long a broken disk may take to be felt after the hold, milliseconds.
+const FELT_MS_MAX: u64 = 8_000;
+/// How long another replica in sync is waited for before something is lost, milliseconds.
+const SPARE_MS_MAX: u64 = 5_000;
+/// The same as for a disk for a wall clock, which is read all the time.
+const TOLD_MS_MAX: u64 = 5_000;
+
+/// How long a disk or clock is useful to be wrong, milliseconds.
+fn wrong_ms(aim: Aim, timing: &Timing) -> RangeInclusive<u64> {
+    300..=patience_ms(aim, timing).max(300) + 1500
+}
+
+/// The aim's nodes.
+fn nodes(scene: &Scene, asked: Asked) -> Result<Vec<NodeId>, Skip> {
+    Ok(asked.aim.resolve(scene, asked.log, asked.pick)?.into_iter().filter_map(Actor::node).collect())
+}
+
+fn actors(nodes: &[NodeId]) -> Vec<Actor> {
+    nodes.iter().copied().map(Actor::Node).collect()
+}
+
+/// Their disks go wrong for the hold, and longer if nothing was felt of it by then.
+fn break_disks(scene: &Scene, asked: Asked, fault: DiskFault) -> Result<Script, Skip> {
+    let targets = nodes(scene, asked)?;
+    let broken = targets.iter().map(|node| Step::Break(*node, fault));
+    let felt = targets.iter().map(|node| Step::AwaitFelt { node: *node, fault, at_most_ms: FELT_MS_MAX });
+    let hurt = broken.chain([Step::Hold(asked.hold_ms)]).chain(felt).collect();
+    Ok(Script::on(&actors(&targets), hurt, mended(&targets)))
+}
+
+/// SIGKILL, harm to what is on their disks, and start again after the hold.
+fn wreck(scene: &Scene, asked: Asked, wreck: Wreck) -> Result<Script, Skip> {
+    let targets = nodes(scene, asked)?;
+    let hurt = wrecked(&targets, wreck).into_iter().chain([Step::Hold(asked.hold_ms)]).collect();
+    Ok(Script::on(&actors(&targets), hurt, mended(&targets)))
+}
+
+/// All are killed before the first disk is harmed: the power goes at once. Not while they alone are in sync: the settings promise
+/// copies at the moment of the acknowledgement, and none of them may be left but theirs.
+fn wrecked(targets: &[NodeId], wreck: Wreck) -> Vec<Step> {
+    let spare = Step::AwaitSpare { nodes: targets.to_vec(), at_most_ms: SPARE_MS_MAX };
+    let kills = targets.iter().map(|node| Step::Kill(Actor::Node(*node)));
+    [spare].into_iter().chain(kills).chain(targets.iter().map(|node| Step::Wreck(*node, wreck))).collect()
+}
+
+fn mended(targets: &[NodeId]) -> Vec<Step> {
+    let mend = targets.iter().map(|node| Step::Mend(Actor::Node(*node)));
+    mend.chain(targets.iter().map(|node| Step::Start(Actor::Node(*node)))).collect()
+}
+
+/// Their wall clocks go wrong for the hold, and longer if nobody was told by then.
+fn skew_clocks(scene: &Scene, asked: Asked, skew: Skew, off_ms: u64) -> Result<Script, Skip> {
+    let targets = asked.aim.resolve(scene, asked.log, asked.pick)?;
+    let skewed = targets.iter().map(|who| Step::Skew(*who, skew));
+    let told = targets.iter().map(|who| Step::AwaitTold { who: *who, off_ms, at_most_ms: TOLD_MS_MAX });
+    let hurt = skewed.chain([Step::Hold(asked.hold_ms)]).chain(told).collect();
+    Ok(Script::on(&targets, hurt, targets.iter().copied().map(Step::Mend).collect()))
+}
+
+/// Of what is asked, 80 %: a clock is read at moments of its own.
+fn most_of(asked_ms: u64) -> u64 {
+    asked_ms / 5 * 4 + asked_ms % 5 * 4 / 5
+}
+
+/// How much a power loss leaves, as the pick decides.
+fn loss(pick: u32) -> Loss {
+    Loss::ALL[pick as usize % Loss::ALL.len()]
+}
+
+/// Which segment, as the pick decides.
+fn segment(pick: u32) -> Segment {
+    if pick.is_multiple_of(2) { Segment::Open } else { Segment::Closed }
+}
+
+/// True if the target's process was killed and harm was done to what was on its disk.
+fn shows_wreck(episode: &Episode, target: &Target) -> bool {
+    let harmed = |e: &Evidence| matches!(e, Evidence::Wrecked { node, damage, .. } if Actor::Node(*node) == target.who && !damage.is_none());
+    episode.shows_kill(target) && episode.evidence.iter().any(harmed)
+}
+
+/// True if the target felt what was wrong with its disk.
+fn shows_felt(episode: &Episode, target: &Target) -> bool {
+    episode.evidence.iter().any(|e| match e {
+        Evidence::DiskFelt { node, fault, counts } => Actor::Node(*node) == target.who && counts.of(*fault) > 0,
+        _ => false,
+    })
+}
+
+/// True if the target was told times as wrong as they were meant to be.
+fn shows_told(episode: &Episode, target: &Target) -> bool {
+    episode.evidence.iter().any(|e| match e {
+        Evidence::ClockTold { who, asked_ms, reading } => {
+            *who == target.who && reading.skewed > 0 && reading.off_ms() >= (*asked_ms).max(1)
+        }
+        _ => false,
+    })
 }
