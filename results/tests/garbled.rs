@@ -38,7 +38,8 @@ fn garble(dice: &mut Pcg64Mcg, bytes: &[u8]) -> Vec<u8> {
 
 fn files(folder: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut paths: Vec<_> = std::fs::read_dir(folder).expect("a folder of histories").flatten().map(|entry| entry.path()).collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).expect("a folder of histories").flatten().map(|entry| entry.path()).collect();
     paths.sort();
     paths.iter().map(|path| std::fs::read(path).expect("a file of the folder")).collect()
 }
