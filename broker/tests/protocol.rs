@@ -87,13 +87,13 @@ fn ask(wire: &mut Wire, key: ApiKey, version: i16) -> bool {
         ApiKey::OffsetFetch => {
             small!(OffsetFetchRequest::default().with_group_id(text.into()).with_topics(Some(vec![])))
         }
+        ApiKey::TxnOffsetCommit => small!(TxnOffsetCommitRequest::default().with_group_id(text.into())),
         ApiKey::DescribeGroups => small!(DescribeGroupsRequest::default().with_groups(vec![text.into()])),
         ApiKey::ListGroups => small!(ListGroupsRequest::default()),
         ApiKey::DeleteGroups => small!(DeleteGroupsRequest::default().with_groups_names(vec![text.into()])),
         ApiKey::OffsetDelete => small!(OffsetDeleteRequest::default().with_group_id(text.into())),
         ApiKey::AddPartitionsToTxn => small!(AddPartitionsToTxnRequest::default()),
         ApiKey::AddOffsetsToTxn => small!(AddOffsetsToTxnRequest::default()),
-        ApiKey::TxnOffsetCommit => small!(TxnOffsetCommitRequest::default().with_group_id(text.into())),
         ApiKey::EndTxn => small!(EndTxnRequest::default()),
         ApiKey::WriteTxnMarkers => small!(WriteTxnMarkersRequest::default()),
         ApiKey::DescribeProducers => small!(DescribeProducersRequest::default()),

@@ -139,21 +139,7 @@ impl Desk {
         self.act_in(&shard, None, act)
     }
 
-    /// As [`Desk::act`], with records that belong to a transaction.
-    ///
-    /// # Errors
-    /// As [`Desk::act`].
-    pub fn act_within<T>(
-        &self,
-        group: &str,
-        transaction: InTransaction,
-        act: impl FnOnce(&mut Groups, Now, &mut Effects) -> Result<T, ResponseError>,
-    ) -> Result<Done<T>, ResponseError> {
-        let shard = self.coordinator.shard(self.coordinator.index_of(group)?)?;
-        self.act_in(&shard, Some(transaction), act)
-    }
-
-    /// As [`Desk::act`], in a shard that is known.
+    /// As [`Desk::act`], in a shard that is known, with records that may belong to a transaction.
     ///
     /// # Errors
     /// As [`Desk::act`].

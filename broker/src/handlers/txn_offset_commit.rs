@@ -13,7 +13,7 @@ use kafka_protocol::messages::txn_offset_commit_response::{
 };
 use kafka_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
-use super::groups::any_group;
+use super::groups::{PositionCheck, any_group};
 use crate::broker::Broker;
 use crate::bugs::Bug;
 use crate::clock;
@@ -71,16 +71,10 @@ pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
 
 /// Why each partition is refused by itself, in the order of the request.
 fn refusals(broker: &Broker, request: &TxnOffsetCommitRequest) -> Vec<Option<ResponseError>> {
-    let image = broker.image();
-    let bytes_max = broker.config.values().number("offset.metadata.max.bytes") as usize;
+    let check = PositionCheck::of(broker);
     let parts = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |part| (topic, part)));
-    let why = parts.map(|(topic, part)| {
-        if image.partition(&topic.name, part.partition_index).is_none() {
-            return Some(ResponseError::UnknownTopicOrPartition);
-        }
-        let bytes = part.committed_metadata.as_ref().map_or(0, |text| text.len());
-        (bytes > bytes_max).then_some(ResponseError::OffsetMetadataTooLarge)
-    });
+    let why =
+        parts.map(|(topic, part)| check.refusal(&topic.name, part.partition_index, part.committed_metadata.as_ref()));
     why.collect()
 }
 
