@@ -211,16 +211,19 @@ impl Reader<'_> {
         Ok(effects)
     }
 
-    /// Journals effects as deliveries: from the log's beginning, each that lies before its predecessor by a new owner.
+    /// Journals effects as deliveries: from the log's beginning, each that does not follow its predecessor as a new beginning,
+    /// for nobody read the log in between.
     fn deliver(&self, of: (ProcessId, u32), log: LogId, effects: &[Record]) -> Result<(), JournalError> {
         let (reader, group) = of;
         let mut from = Offset(0);
-        for run in runs(effects) {
+        let runs = runs(effects);
+        let adjacent = |a: &Record, b: &Record| a.offset.0 + 1 == b.offset.0;
+        for run in runs.iter().flat_map(|run| run.chunk_by(adjacent)) {
             let subject = Subject { process: reader, kind: Kind::Assign, log, detail: of_group(group) };
             self.journal.observe(subject, clock::now(), Answer::ok(from))?;
             let first = run[0].offset;
             let subject = Subject { process: reader, kind: Kind::Poll, log, detail: first.0 as u64 };
-            self.journal.read(subject, clock::now(), &run)?;
+            self.journal.read(subject, clock::now(), run)?;
             from = Offset::UNKNOWN;
         }
         Ok(())
