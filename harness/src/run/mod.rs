@@ -114,10 +114,9 @@ fn go_through(
     manifest.backends.iter().for_each(|(what, how)| job.tell(&format!("{what}: {how}")));
     manifest.names.nodes = cluster.nodes.brokers();
     effective::read_back(&job.scenario, &cluster, folder).map_err(|f| kept(folder, f))?;
-    let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest, processes)?;
+    let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest.clone(), processes)?;
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
-    manifest.names.epoch = clock::now();
-    manifest.write(folder).map_err(Failure::internal)?;
+    clients.begin()?;
     let field = Field {
         processes: &mut *processes,
         cluster: &mut cluster,
@@ -127,8 +126,6 @@ fn go_through(
     };
     let broken = break_it::break_it(job, interrupt, folder, field)?;
     clients.stop(processes);
-    clients.name_successors(manifest);
-    manifest.write(folder).map_err(Failure::internal)?;
     let drained = collect::drain(&mut cluster, &clients, folder, manifest.names.run)?;
     cluster.nodes.notice(processes);
     let surprises: Vec<String> = cluster.nodes.surprises().iter().map(|s| surprise(folder, s)).collect();
@@ -174,7 +171,7 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         names: Names { run: rand::random(), nodes, ..Names::default() },
         properties,
         backends: BTreeMap::new(),
-        contract: scenario.workload.bind(contract::derive(&scenario.settings, &scenario.traits())),
+        contract: scenario.workload.shape().bind(contract::derive(&scenario.settings, &scenario.traits())),
         promises: contract::promises(&scenario.settings, &scenario.traits()),
     };
     json::write(&judging::scenario_file(&folder), scenario).map_err(Failure::internal)?;

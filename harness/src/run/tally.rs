@@ -29,8 +29,8 @@ struct Tail {
 }
 
 impl Tally {
-    /// Follows one more journal from its beginning.
-    pub fn add(&mut self, journal: PathBuf) {
+    /// Follows a journal from its beginning.
+    pub fn also(&mut self, journal: PathBuf) {
         self.tails.push(Tail { journal, segment: 0, word: HEADER_WORDS });
     }
 
@@ -138,7 +138,7 @@ mod tests {
         let path = folder.path().join("p.sgj");
         let journal = Journal::create(&path, 7).unwrap();
         let mut tally = Tally::default();
-        tally.add(path);
+        tally.also(path);
         let mut written = 0;
         for burst in [0, 1, 5, 2_000, 70_000, 3] {
             (written..written + burst).for_each(|n| append(&journal, n));

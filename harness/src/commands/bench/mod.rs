@@ -4,6 +4,7 @@ mod broker;
 mod checker;
 mod cluster;
 mod episodes;
+mod load;
 mod proxy;
 
 use super::Failure;
@@ -17,6 +18,7 @@ pub fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
         Bench::Cluster => cluster::bench(args.times.unwrap_or(5).clamp(1, 1000)),
         Bench::Proxy => proxy::bench(args.times.unwrap_or(20_000).clamp(1_000, 10_000_000) as usize),
         Bench::Episodes => episodes::bench(args.times.unwrap_or(60).clamp(1, 3600)),
+        Bench::Load => load::bench(args.times.unwrap_or(3).clamp(1, 100)),
         Bench::Checker => checker::bench(args),
     }
 }
