@@ -9,6 +9,7 @@ pub mod effect;
 pub mod expected;
 pub mod p07;
 pub mod r03;
+pub mod r05;
 pub mod r10;
 
 pub use effect::{Effect, Effects};
@@ -54,7 +55,7 @@ impl Scenario {
 }
 
 /// Every entry that can be run.
-pub const ALL: &[Entry] = &[p07::ENTRY, r03::ENTRY, r10::ENTRY];
+pub const ALL: &[Entry] = &[p07::ENTRY, r03::ENTRY, r05::ENTRY, r10::ENTRY];
 
 /// The entry of an id or a slug, whatever its case.
 pub fn find(id: &str) -> Option<&'static Entry> {

@@ -12,6 +12,7 @@ pub mod fsync_lies;
 pub mod fsync_slow;
 pub mod kill;
 pub mod kill_lagging;
+pub mod last_standing;
 pub mod maroon;
 pub mod outlive;
 pub mod pause;
