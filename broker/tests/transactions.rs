@@ -237,42 +237,6 @@ fn what_was_decided_is_done_by_the_next_coordinator_when_the_first_one_is_killed
 }
 
 #[test]
-fn a_marker_torn_by_a_crash_is_written_again() {
-    let mut cluster = single("transaction.state.log.num.partitions=1\n");
-    let mut wire = cluster.wire(1);
-    let mut txn = Txn::init(&mut wire, "id", MINUTE_MS);
-    txn.add(&mut wire, "t");
-    txn.produce(&mut wire, "t", "a", 2);
-    txn.end(&mut wire, true);
-    until_committed(&mut wire, "t", &numbered("a", 2));
-    let state = |cluster: &Cluster| {
-        let ids = vec![TransactionalId(StrBytes::from_static_str("id"))];
-        let answer = cluster.wire(1).call(&DescribeTransactionsRequest::default().with_transactional_ids(ids), 0);
-        answer.transaction_states[0].transaction_state.to_string()
-    };
-    until("the last record", || (state(&cluster) == "CompleteCommit").then_some(()));
-    cluster.node(1).kill();
-    for partition in ["t-0", "__transaction_state-0"] {
-        let file = cluster.folder_of(1, partition).join("00000000000000000000.log");
-        let bytes = std::fs::read(&file).unwrap();
-        let whole = until_last_batch(&bytes);
-        std::fs::write(&file, &bytes[..whole + 30]).unwrap();
-    }
-    cluster.restart(1);
-    let mut wire = cluster.wire(1);
-    until("the log", || (wire.list("t", -1).error_code == 0).then_some(()));
-    until_committed(&mut wire, "t", &numbered("a", 2));
-    until("the last record", || (state(&cluster) == "CompleteCommit").then_some(()));
-}
-
-/// Where the last batch of a log begins.
-fn until_last_batch(bytes: &[u8]) -> usize {
-    let size = |at: usize| 12 + u32::from_be_bytes(bytes[at + 8..at + 12].try_into().unwrap()) as usize;
-    let starts = std::iter::successors(Some(0), |at| Some(at + size(*at)).filter(|next| *next < bytes.len()));
-    starts.last().unwrap()
-}
-
-#[test]
 fn transactions_are_listed_and_described_by_their_coordinator() {
     let cluster = single("");
     let mut wire = cluster.wire(1);

@@ -68,6 +68,8 @@ impl Stage {
             logs: self.logs(),
             seed: 1,
             flush_ms_max: 5_000,
+            records: true,
+            after_death: AfterDeath::Stay,
             roles,
         };
         let path = self.folder.path().join(format!("{name}.json"));
@@ -302,8 +304,9 @@ fn a_consumer_reads_everything_from_the_beginning_in_order() {
         process: ProcessId(2),
         mode: ConsumerMode::Assign { logs },
         properties: durable(Side::Consumer),
+        app: Default::default(),
     };
-    let sampler = SamplerSpec { process: ProcessId(3), interval_ms: 1 };
+    let sampler = SamplerSpec { process: ProcessId(3), interval_ms: 1, also: Also::Nothing };
     let client = stage.start("c", vec![RoleSpec::Consumer(consumer), RoleSpec::Sampler(sampler)]);
     let complete = || reads(&client.journal, Kind::Poll).values().map(Vec::len).sum::<usize>() == 2000;
     wait_until("the consumer reads all", || (client.journal.exists() && complete()).then_some(()));

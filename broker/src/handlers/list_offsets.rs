@@ -58,8 +58,8 @@ fn target(timestamp: i64, replica: bool, committed: bool) -> Option<Target> {
         -1 if replica => Some(Target::LogEnd),
         -1 => Some(Target::Latest { committed }),
         -2 | -4 => Some(Target::Earliest),
-        -3 => Some(Target::MaxTimestamp),
-        0.. => Some(Target::Timestamp(timestamp)),
+        -3 => Some(Target::MaxTimestamp { committed }),
+        0.. => Some(Target::Timestamp { timestamp_ms: timestamp, committed }),
         _ => None,
     }
 }

@@ -20,9 +20,17 @@ pub enum Target {
     /// The start.
     Earliest,
     /// The record with the largest timestamp (KIP-734).
-    MaxTimestamp,
-    /// The first record not older than this, in milliseconds.
-    Timestamp(i64),
+    MaxTimestamp {
+        /// Only below the last stable offset.
+        committed: bool,
+    },
+    /// The first record not older than a time.
+    Timestamp {
+        /// Milliseconds since 1970.
+        timestamp_ms: i64,
+        /// Only below the last stable offset.
+        committed: bool,
+    },
 }
 
 /// What was found.
@@ -62,21 +70,20 @@ impl Partition {
                 let offset = if committed { inner.last_stable() } else { inner.high_watermark };
                 Some(FoundOffset { offset, timestamp_ms: -1, epoch: Some(epoch) })
             }
-            Target::MaxTimestamp => found(inner.log.max_timestamp()?),
-            Target::Timestamp(timestamp_ms) => found(inner.log.offset_for_timestamp(timestamp_ms)?),
+            Target::MaxTimestamp { .. } => found(inner.log.max_timestamp()?),
+            Target::Timestamp { timestamp_ms, .. } => found(inner.log.offset_for_timestamp(timestamp_ms)?),
         };
         if !self.context.lease.held() {
             return Err(PartitionError::NotLeader);
         }
-        match (target, found) {
-            (Target::Timestamp(_) | Target::MaxTimestamp, Some(found)) if found.offset >= inner.high_watermark => {
-                if behind {
-                    Err(PartitionError::OffsetNotAvailable)
-                } else {
-                    Ok(None)
-                }
-            }
-            (_, found) => Ok(found),
+        let (Target::Timestamp { committed, .. } | Target::MaxTimestamp { committed }) = target else {
+            return Ok(found);
+        };
+        let bound = if committed { inner.last_stable() } else { inner.high_watermark };
+        match found.filter(|found| found.offset >= bound) {
+            None => Ok(found),
+            Some(_) if behind => Err(PartitionError::OffsetNotAvailable),
+            Some(_) => Ok(None),
         }
     }
 

@@ -173,3 +173,37 @@ fn filter(mut records: &[u8], aborted: &[fetch_response::AbortedTransaction], se
     }
     next
 }
+
+impl Txn {
+    /// The transaction is to touch a group's offsets; comes again while told to.
+    pub fn add_offsets(&self, wire: &mut Wire, group: &str) {
+        let request = AddOffsetsToTxnRequest::default()
+            .with_transactional_id(txn_id(&self.id))
+            .with_producer_id(self.producer.into())
+            .with_producer_epoch(self.epoch)
+            .with_group_id(GroupId(StrBytes::from_string(group.to_owned())));
+        let answer =
+            until("offsets to be added", || Some(wire.call(&request, 3).error_code).filter(|answer| !passes(*answer)));
+        assert_eq!(answer, 0);
+    }
+
+    /// Sends a position in `t` to the transaction; the error of the partition.
+    pub fn send_offset(&self, wire: &mut Wire, group: &str, offset: i64) -> i16 {
+        let part = txn_offset_commit_request::TxnOffsetCommitRequestPartition::default()
+            .with_partition_index(0)
+            .with_committed_offset(offset)
+            .with_committed_leader_epoch(-1);
+        let topic = txn_offset_commit_request::TxnOffsetCommitRequestTopic::default().with_name(name("t"));
+        let request = TxnOffsetCommitRequest::default()
+            .with_transactional_id(txn_id(&self.id))
+            .with_group_id(GroupId(StrBytes::from_string(group.to_owned())))
+            .with_producer_id(self.producer.into())
+            .with_producer_epoch(self.epoch)
+            .with_generation_id(-1)
+            .with_topics(vec![topic.with_partitions(vec![part])]);
+        until("an answer about the position", || {
+            let answer = wire.call(&request, 3).topics.remove(0).partitions.remove(0).error_code;
+            Some(answer).filter(|answer| !passes(*answer))
+        })
+    }
+}

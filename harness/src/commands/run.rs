@@ -70,6 +70,7 @@ pub fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
         faults: Faults::Drawn(mix),
         ..quiet(&args.system)?
     };
+    scenario.adopt_topic();
     scenario.skip_what_it_lacks(&systems::of(&scenario.system).capabilities());
     if args.faults.split(',').any(|item| item.trim() == "all") {
         let ground = run::ground(&scenario);
@@ -124,7 +125,7 @@ pub fn quiet(args: &SystemArgs) -> Result<Scenario, Failure> {
 }
 
 fn workload(name: &str) -> Result<Workload, Failure> {
-    let known = Workload::ALL.iter().map(|(name, _)| *name);
+    let known = Workload::ALL.iter().map(|row| row.name);
     Workload::named(name)
         .ok_or_else(|| Failure::usage(suggest::unknown("workload", name, known, Some("list workloads"))))
 }

@@ -130,7 +130,7 @@ async fn complete(broker: &Broker, shard: &Shard<Machine>, id: &str, ended: &Tra
     broker.transactions.coordinator.decide_in(shard, decide).await
 }
 
-/// Only for the planted bug: the marker arrives once more, when the next transaction is open.
+/// Only for the planted bug: the marker arrives again while the next transaction is open.
 async fn again(broker: &Arc<Broker>, shard: &Shard<Machine>, id: &str, ending: &Ending) {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
@@ -139,11 +139,13 @@ async fn again(broker: &Arc<Broker>, shard: &Shard<Machine>, id: &str, ending: &
         if (next.producer, next.epoch) != (ending.producer, ending.epoch) {
             return;
         }
-        if !next.partitions.is_empty() {
-            markers::write(broker, ending, &next.partitions).await;
+        if next.state.decided().is_some() {
             return;
         }
-        let _told = timeout(RETRY / 10, broker.transactions.decided.notified()).await;
+        if !next.partitions.is_empty() {
+            markers::write(broker, ending, &next.partitions).await;
+        }
+        let _elapsed = timeout(RETRY / 10, broker.images().changed()).await;
     }
 }
 

@@ -9,6 +9,7 @@ mod epochs;
 mod keeping;
 mod lifecycle;
 mod model;
+mod planted;
 mod producers;
 mod recovery;
 mod transactions;
