@@ -32,6 +32,7 @@ harms! {
     Pause => faults::pause::Pause,
     KillLagging => faults::kill_lagging::KillLagging,
     Outlive => faults::outlive::Outlive,
+    LastStanding => faults::last_standing::LastStanding,
     Maroon => faults::maroon::Maroon,
     Terminate => faults::terminate::Terminate,
     Restart => faults::restart::Restart,

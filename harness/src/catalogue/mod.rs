@@ -21,6 +21,7 @@ pub mod p04;
 pub mod p05;
 pub mod p07;
 pub mod r03;
+pub mod r05;
 pub mod r06;
 pub mod r10;
 pub mod t01;
@@ -123,6 +124,7 @@ pub const ALL: &[Entry] = &[
     p05::ENTRY,
     p07::ENTRY,
     r03::ENTRY,
+    r05::ENTRY,
     r06::ENTRY,
     r10::ENTRY,
     c01::ENTRY,

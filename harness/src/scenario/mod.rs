@@ -140,7 +140,10 @@ impl Scenario {
 
     /// What its workload needs of the system, and what a catalogue entry needs beside that.
     pub fn needs(&self, more: &[Capability]) -> Vec<Capability> {
-        self.workload.shape().needs().iter().map(|need| Capability::from(*need)).chain(more.iter().copied()).collect()
+        let level = self.settings.get(Owner::Feature, "eligible.leader.replicas.version");
+        let elr = level.filter(|level| level.value != "0").map(|_| Capability::Elr);
+        let of_workload = self.workload.shape().needs().iter().map(|need| Capability::from(*need));
+        of_workload.chain(more.iter().copied()).chain(elr).collect()
     }
 
     /// The topics the workload works on, the one under load first, each with its own configs.

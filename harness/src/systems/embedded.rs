@@ -12,6 +12,8 @@ use std::path::Path;
 /// The embedded system.
 pub struct Embedded;
 
+/// Kafka's name for what is a switch here.
+const ELR_FEATURE: &str = "eligible.leader.replicas.version";
 const FIRST_CONTROLLER: i32 = 100;
 
 impl System for Embedded {
@@ -31,8 +33,8 @@ impl System for Embedded {
         if scenario.cluster.controllers == 0 {
             return Err("the embedded cluster has 1 or 3 dedicated controllers".into());
         }
-        if let Some((name, _)) = scenario.settings.of(Owner::Feature).next() {
-            return Err(format!("feature:{name} cannot be set: the embedded cluster is not formatted"));
+        if let Some((name, _)) = scenario.settings.of(Owner::Feature).find(|(name, _)| *name != ELR_FEATURE) {
+            return Err(suggest::unknown("feature", name, [ELR_FEATURE].into_iter(), None));
         }
         for (name, setting) in scenario.settings.of(Owner::Broker) {
             let known = properties::TABLE.iter().map(|p| p.name).filter(|n| !n.is_empty());
@@ -111,6 +113,9 @@ fn properties_of(scenario: &Scenario, (id, role, seat): (NodeId, NodeRole, Seat)
     }
     for (name, value) in scenario.settings.values(Owner::Broker) {
         let _ = writeln!(out, "{name}={}", escape(&value));
+    }
+    if let Some(level) = scenario.settings.get(Owner::Feature, ELR_FEATURE) {
+        let _ = writeln!(out, "eligible.leader.replicas.enable={}", level.value != "0");
     }
     if let Some(bug) = &scenario.plant {
         let _ = writeln!(out, "stormglass.bug={bug}");

@@ -15,6 +15,7 @@ pub mod fsync_slow;
 pub mod isolate;
 pub mod kill;
 pub mod kill_lagging;
+pub mod last_standing;
 mod links;
 pub mod maroon;
 pub mod narrow;

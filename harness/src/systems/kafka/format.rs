@@ -28,7 +28,7 @@ fn template(home: &Home, features: &BTreeMap<String, String>) -> PathBuf {
 
 /// Runs the release's own tool, once for each choice of features.
 pub fn bring(home: &Home, java: &Java, scenario: &Scenario, processes: &mut Processes) -> Result<(), Failure> {
-    let features = scenario.settings.values(Owner::Feature);
+    let features = home.release().known(scenario.settings.values(Owner::Feature));
     let to = template(home, &features);
     if to.is_dir() {
         return Ok(());
@@ -67,7 +67,7 @@ pub fn node(
     data: &Path,
     (cluster_id, id): (&str, i32),
 ) -> io::Result<()> {
-    copy(&template(home, features), data)?;
+    copy(&template(home, &home.release().known(features.clone())), data)?;
     let meta = format!("version=1\ncluster.id={cluster_id}\nnode.id={id}\ndirectory.id={}\n", new_id());
     fs::write(data.join(META), meta)
 }

@@ -44,13 +44,19 @@ impl Release {
         if self.is_4() { 17 } else { 11 }
     }
 
+    /// The levels to ask for: of a feature that came later, level 0 is what there is.
+    pub fn known(&self, features: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let has = |name: &str| FEATURES.iter().any(|(known, since)| *known == name && self.numbers >= *since);
+        features.into_iter().filter(|(name, _)| has(name)).collect()
+    }
+
     /// Refuses feature levels that it does not have.
     pub fn refuse(&self, features: &BTreeMap<String, String>) -> Result<(), String> {
         for (name, level) in features {
             let known = || FEATURES.iter().map(|(name, _)| *name);
             let feature = FEATURES.iter().find(|(known, _)| known == name);
             let (_, since) = feature.ok_or_else(|| suggest::unknown("feature", name, known(), None))?;
-            if self.numbers < *since {
+            if self.numbers < *since && level != "0" {
                 return Err(format!("feature:{name} came with Kafka {}.{}, and this is {self}", since.0, since.1));
             }
             let levels = name == "metadata.version" || level.parse::<u16>().is_ok();
@@ -81,6 +87,11 @@ mod tests {
         assert!(refuse("3.9.0", "eligible.leader.replicas.version", "1").unwrap_err().contains("4.0"));
         assert!(refuse("4.1.0", "transaction.versoin", "2").unwrap_err().contains("`transaction.version`"));
         assert!(refuse("4.1.0", "transaction.version", "two").is_err());
+        let off = BTreeMap::from([("eligible.leader.replicas.version".to_owned(), "0".to_owned())]);
+        assert!(Release::parse("3.9.0").refuse(&off).is_ok(), "what did not exist was off");
+        assert!(
+            Release::parse("3.9.0").known(off.clone()).is_empty() && Release::parse("4.1.0").known(off.clone()) == off
+        );
     }
 
     #[test]
