@@ -31,18 +31,19 @@ const fn lacking(bug: &'static str, what: &'static str) -> Plant {
 
 /// A leader is killed while its followers lack what it has, before they leave the ISR.
 const LAGGING: &str = "queue --time 8s --faults kill-lagging-leader";
+/// Followers die, the leader goes on alone and dies, too; the followers come back first.
+const OUTLIVED: &str = "queue --time 10s --faults outlive-leader";
 /// As above, with followers that count as lagging long before they count as dead.
-const SILENT: &str = "queue --time 10s --faults kill-lagging-leader -X broker:replica.lag.time.max.ms=400 \
-    -X broker:broker.session.timeout.ms=6000 -X broker:broker.heartbeat.interval.ms=200";
-/// Leaders come and go.
-const KILLS: &str = "queue --time 8s --faults kill-leader,kill-follower";
+const SILENT: &str = "queue --time 10s --faults outlive-leader -X broker:replica.lag.time.max.ms=300 \
+    -X broker:broker.session.timeout.ms=6000";
+/// A leader and another broker die together: who leads then is alone in its ISR for a while.
+const MAJORITY: &str = "queue --time 10s --faults kill-majority";
 /// A leader stands still for longer than its session lasts.
 const PAUSES: &str = "queue --time 10s --faults pause-leader";
-/// Everything that signals can do.
-const MIXED: &str =
-    "queue --time 12s --faults kill-leader,kill-follower,pause-leader,pause-follower,kill-lagging-leader";
 /// Retention looks often.
 const RETENTION: &str = "queue --time 8s --faults kill-follower -X broker:log.retention.check.interval.ms=1000";
+/// Every broker loses its power at once, and every record was to be on disk first.
+const DARKNESS: &str = "queue --time 10s --faults power-loss-all -X topic:flush.messages=1";
 
 /// Every broker is killed, and comes back to producers that repeat what was under way.
 const KILL_ALL: &str = "queue --time 12s --faults kill-all";
@@ -56,28 +57,28 @@ const TRANSACTIONS: &str = "transactions --time 8s --faults kill-follower";
 /// Every row.
 pub const ALL: &[Plant] = &[
     caught("ack-before-replicate", LAGGING),
-    caught("serve-list-offsets-before-hw-caught-up", KILLS),
-    caught("fetch-epoch-fencing-off", MIXED),
-    caught("truncate-to-high-watermark", MIXED),
-    caught("high-watermark-under-min-isr", SILENT),
+    caught("serve-list-offsets-before-hw-caught-up", MAJORITY),
+    lacking("fetch-epoch-fencing-off", "a leader that dies right after a deposed replica has fetched from it"),
+    lacking("truncate-to-high-watermark", "a leader that dies while its followers have just come back"),
+    caught("high-watermark-under-min-isr", OUTLIVED),
     caught(
         "fetch-at-least-one-batch-off",
         "queue --time 6s --faults kill-follower --record 1200B -X consumer:fetch.message.max.bytes=1000",
     ),
-    caught("epoch-lookup-exact", LAGGING),
-    caught("isr-shrink-race", SILENT),
+    lacking("epoch-lookup-exact", "three leaders in a row of which the middle one is not heard by the last"),
+    lacking("isr-shrink-race", "a controller that is away while a follower falls silent"),
     caught("truncation-skipped", LAGGING),
     caught("zombie-in-isr", SILENT),
     caught("stale-leader-accepts", PAUSES),
-    caught("high-watermark-forgotten", KILLS),
+    caught("high-watermark-forgotten", MAJORITY),
     caught("list-offsets-log-end", LAGGING),
     caught("fetch-above-high-watermark", LAGGING),
     lacking("eligible-leader-replicas-off", "a power loss of the last member of an ISR"),
-    caught("unclean-election-always", SILENT),
+    lacking("unclean-election-always", "faults that overlap: the whole ISR dies while a replica outside of it lives"),
     caught("two-leaders-in-one-epoch", LAGGING),
-    caught("config-change-lost", SILENT),
-    lacking("fsync-lies", "a power loss"),
-    lacking("ack-before-flush", "a power loss"),
+    lacking("config-change-lost", "a power loss of a leader that is alone"),
+    caught("fsync-lies", DARKNESS),
+    caught("ack-before-flush", DARKNESS),
     lacking("recovery-keeps-torn-batch", "a torn write"),
     caught("index-off-by-one", "queue --time 6s --faults kill-follower"),
     caught("retention-wrong-clock", RETENTION),

@@ -72,7 +72,8 @@ impl Partition {
             return Err(PartitionError::NotLeader);
         }
         check(&inner, leadership)?;
-        if all && inner.is_short(leadership) {
+        let counts = !self.context.bugs.has(Bug::AdvanceUnderMinIsr);
+        if all && counts && inner.is_short(leadership) {
             return Err(PartitionError::NotEnoughReplicas);
         }
         let epoch = leadership.epoch();
@@ -97,7 +98,7 @@ impl Partition {
             Role::Leader(leadership) if leadership.since() <= epoch => {
                 if self.context.bugs.has(Bug::StaleLeaderAcks) && !self.context.lease.held() {
                     Commit::Done
-                } else if inner.is_short(leadership) {
+                } else if inner.is_short(leadership) && !self.context.bugs.has(Bug::AdvanceUnderMinIsr) {
                     Commit::Failed(PartitionError::NotEnoughReplicasAfterAppend)
                 } else if inner.high_watermark >= next_offset {
                     Commit::Done

@@ -225,6 +225,15 @@ impl Node {
         self.process = Some(command.spawn().unwrap());
     }
 
+    /// Starts it where no file may grow beyond so many bytes: writing more is an error, as on a full disk.
+    pub fn start_with_files_of(&mut self, bytes_max: u64) {
+        let script =
+            format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" node_process --exact --nocapture", bytes_max / 512);
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(std::env::current_exe().unwrap());
+        self.process = Some(command.env(NODE, &self.properties).stdout(Stdio::null()).spawn().unwrap());
+    }
+
     pub fn signal(&self, signal: Signal) {
         let process = self.process.as_ref().unwrap();
         kill(Pid::from_raw(process.id() as i32), signal).unwrap();

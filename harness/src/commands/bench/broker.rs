@@ -36,7 +36,7 @@ const CASES: [Case; 5] = [
     Case { record_bytes: 100, partitions: 12, flush_each: false, records: 300_000 },
     Case { record_bytes: 1024, partitions: 1, flush_each: false, records: 100_000 },
     Case { record_bytes: 1024, partitions: 12, flush_each: false, records: 100_000 },
-    Case { record_bytes: 100, partitions: 1, flush_each: true, records: 50_000 },
+    Case { record_bytes: 100, partitions: 1, flush_each: true, records: 10_000 },
 ];
 
 #[derive(Clone, Copy, Default)]
@@ -106,8 +106,13 @@ fn measure_case(cluster: &Cluster, case: Case, topic: &str, round_trips: u64) ->
     wire.wait_ready(topic, case.partitions as usize, 3, deadline).map_err(Failure::internal)?;
     let bootstrap = cluster.nodes.bootstrap().join(",");
     let target = Target { bootstrap, topic: topic.to_owned(), record_bytes: case.record_bytes };
+    let round_trips = if case.flush_each { round_trips / 5 } else { round_trips };
     let figures = figures(&target, case.records, round_trips).map_err(Failure::internal)?;
-    wire.delete_topic(topic, deadline).map_err(Failure::internal)?;
+    wire.delete_topic(topic, Deadline::in_ms(PATIENCE_MS)).map_err(Failure::internal)?;
+    terminal::progress(&format!(
+        "{topic:12} {:9.0} records/s, {:.2} ms, {:.2} ms",
+        figures.records_per_s, figures.p50_ms, figures.p99_ms
+    ));
     Ok(figures)
 }
 
