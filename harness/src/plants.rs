@@ -97,9 +97,9 @@ pub const ALL: &[Plant] = &[
     caught("marker-applied-to-next-transaction", TRANSACTIONS),
     caught("lso-off-by-one", TRANSACTIONS),
     caught("aborted-index-misses-a-batch", TRANSACTIONS),
-    lacking("producer-fencing-skipped", "a workload of transactions"),
-    lacking("offsets-committed-outside-transaction", "a workload of transactions"),
-    lacking("marker-lost-on-coordinator-move", "a workload of transactions"),
+    lacking("producer-fencing-skipped", "two producers at work under one transactional id"),
+    lacking("offsets-committed-outside-transaction", "a consumer that takes over after an aborted transaction"),
+    lacking("marker-lost-on-coordinator-move", "a coordinator that dies between its decision and its markers"),
 ];
 
 /// The row of a bug.
