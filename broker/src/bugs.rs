@@ -122,7 +122,7 @@ bugs! {
     OffsetsOutsideTransaction, "offsets-committed-outside-transaction", breaks "group-at-least-once", serves "T02",
         "Offsets sent to a transaction count at once, whether it is committed or aborted.";
     MarkerLostOnMove, "marker-lost-on-coordinator-move", breaks "all-read-after-heal", serves "T04",
-        "A new transaction coordinator takes what its predecessor decided for done and writes no marker.";
+        "A transaction coordinator writes markers late, and takes those of its predecessor for written.";
 }
 
 /// The planted bugs active in a node; empty unless asked for.

@@ -45,6 +45,15 @@ const RETENTION: &str = "queue --time 8s --faults kill-follower -X broker:log.re
 /// Every broker loses its power at once, and every record was to be on disk first.
 const DARKNESS: &str = "queue --time 10s --faults power-loss-all -X topic:flush.messages=1";
 
+/// Every broker is killed, and comes back to producers that repeat what was under way.
+const KILL_ALL: &str = "queue --time 12s --faults kill-all";
+/// A follower stands still, and producers repeat what was appended and not acknowledged.
+const RETRIES: &str = "queue --time 10s --faults pause-follower -X producer:request.timeout.ms=400 \
+    -X broker:replica.lag.time.max.ms=10000 -X broker:broker.session.timeout.ms=6000";
+
+/// Transactions, some of them aborted.
+const TRANSACTIONS: &str = "transactions --time 8s --faults kill-follower";
+
 /// Every row.
 pub const ALL: &[Plant] = &[
     caught("ack-before-replicate", LAGGING),
@@ -80,17 +89,17 @@ pub const ALL: &[Plant] = &[
     lacking("two-owners", "a workload of consumer groups"),
     lacking("commit-goes-back", "a workload of consumer groups"),
     lacking("live-offsets-expire", "a workload of consumer groups"),
-    lacking("dedup-table-lost-on-restart", "a workload of transactions"),
-    lacking("dedup-window-too-small", "a workload of transactions"),
-    lacking("wrong-offset-acked", "a workload of transactions"),
-    lacking("acked-but-dropped-on-roll", "a workload of transactions"),
-    lacking("producer-id-expired-early", "a workload of transactions"),
-    lacking("marker-applied-to-next-transaction", "a workload of transactions"),
-    lacking("lso-off-by-one", "a workload of transactions"),
-    lacking("aborted-index-misses-a-batch", "a workload of transactions"),
-    lacking("producer-fencing-skipped", "a workload of transactions"),
-    lacking("offsets-committed-outside-transaction", "a workload of transactions"),
-    lacking("marker-lost-on-coordinator-move", "a workload of transactions"),
+    caught("dedup-table-lost-on-restart", KILL_ALL),
+    caught("dedup-window-too-small", RETRIES),
+    caught("wrong-offset-acked", "queue --time 5s --faults kill-follower"),
+    caught("acked-but-dropped-on-roll", "queue --time 6s --faults kill-follower -X broker:log.segment.bytes=65536"),
+    caught("producer-id-expired-early", KILL_ALL),
+    caught("marker-applied-to-next-transaction", TRANSACTIONS),
+    caught("lso-off-by-one", TRANSACTIONS),
+    caught("aborted-index-misses-a-batch", TRANSACTIONS),
+    lacking("producer-fencing-skipped", "two producers at work under one transactional id"),
+    lacking("offsets-committed-outside-transaction", "a consumer that takes over after an aborted transaction"),
+    lacking("marker-lost-on-coordinator-move", "a coordinator that dies between its decision and its markers"),
 ];
 
 /// The row of a bug.

@@ -25,6 +25,8 @@ use crate::ids::{LeaderEpoch, TopicPartition};
 const LOOK: Duration = Duration::from_millis(100);
 /// Pause before markers are sent again that were not written.
 const RETRY: Duration = Duration::from_millis(50);
+/// How late the planted bug writes markers, so that a move finds some unwritten.
+const LATE: Duration = Duration::from_millis(300);
 /// Longest wait for one record's replication before the reign is looked at again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -72,7 +74,11 @@ async fn finish(broker: Arc<Broker>, shard: Arc<Shard<Machine>>, name: Name) -> 
     let Some(outcome) = transaction.state.decided() else { return name };
     let coordinator_epoch = shard.reign().0;
     let ending = Ending { producer: transaction.producer, epoch: transaction.epoch, outcome, coordinator_epoch };
-    let lost = broker.config.bugs.has(Bug::MarkerLostOnMove) && inherited(&shard, id);
+    let loses = broker.config.bugs.has(Bug::MarkerLostOnMove);
+    if loses {
+        let _elapsed = timeout(LATE, std::future::pending::<()>()).await;
+    }
+    let lost = loses && inherited(&shard, id);
     if !lost && !mark(&broker, &shard, &ending, &transaction.partitions).await {
         return name;
     }
