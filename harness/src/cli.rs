@@ -57,6 +57,8 @@ pub enum Command {
     Logs(LogsArgs),
     /// Bring a system under test into the cache
     Fetch(FetchArgs),
+    /// What a run would use, and where each value comes from
+    Config(ConfigArgs),
     /// Every planted bug of the embedded broker must be caught; prints bug, claim and seconds
     Plants(PlantsArgs),
     /// What there is: faults, claims, bugs, workloads, brokers, scenarios
@@ -84,6 +86,28 @@ pub enum Command {
     /// A file system in memory that can lose power (started by `run`)
     #[command(hide = true)]
     Lazyfs(LazyfsArgs),
+}
+
+/// `config`.
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What to do with the configuration.
+#[derive(Subcommand, Debug)]
+pub enum ConfigCommand {
+    /// Options and settings as a run with the same arguments would have them
+    Show {
+        /// Where each value comes from: flag, environment, stormglass.toml, .properties, preset, default
+        #[arg(long)]
+        origin: bool,
+        /// The run.
+        #[command(flatten)]
+        run: Box<RunArgs>,
+    },
 }
 
 /// The system under test and its shape.
@@ -428,6 +452,8 @@ pub enum Bench {
     Cluster,
     /// The checkers on generated histories
     Checker,
+    /// A producer with its journal and without it
+    Load,
     /// Throughput and round trips of the embedded broker beside Apache Kafka's
     Broker,
 }

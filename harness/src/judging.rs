@@ -23,6 +23,7 @@ use results::summary::Summary;
 use results::verdict::{Circumstances, Coverage as Told, Disks, FaultTally, Skipped, VerdictFile};
 use results::{Exit, FileError, Manifest, RunFolder, anomalies, arrow, json, merge};
 use std::collections::{BTreeMap, HashSet};
+use workloads::workload::Workload;
 
 /// Topic settings that decide what is promised, shown as the system told them.
 const TOLD: [&str; 5] =
@@ -143,7 +144,9 @@ pub fn judge(folder: &RunFolder) -> Result<Judged, Failure> {
     let files = Files::read(folder).map_err(Failure::unreadable)?;
     let replicas = files.replicas.as_ref().map_or(&[][..], |e| &e.replicas);
     let Manifest { contract, promises, .. } = &files.manifest;
-    let judgement = judge_history(&files.recording.history, replicas, contract, promises);
+    let relaxed = relaxed(&files);
+    let history = relaxed.as_ref().unwrap_or(&files.recording.history);
+    let judgement = judge_history(history, replicas, contract, promises);
     let coverage = cover(&files);
     let phases = Phases::new(files.episodes.iter().filter_map(window).collect());
     let latency = Latency::measure(&files.recording, &phases);
@@ -207,6 +210,14 @@ impl Judged {
     }
 }
 
+/// The history without the promises that the workload's topic does not make; `None` where it makes them all.
+fn relaxed(files: &Files) -> Option<History> {
+    let Workload::Compacted(shape) = &files.scenario.workload else { return None };
+    let mut history = files.recording.history.clone();
+    workloads::compacted::relax(&mut history, shape.keys);
+    Some(history)
+}
+
 /// Acknowledged records that an episode put at risk, episode by episode.
 fn cover(files: &Files) -> Coverage {
     let acks: Vec<_> = acked(&files.recording).map(|op| (op.log, op.invoked, op.returned)).collect();
@@ -230,7 +241,8 @@ fn short_of(files: &Files, judgement: &Judgement, coverage: &Coverage) -> Vec<St
         None => short.push("the run has no end: its controller was killed, or it is still going on".into()),
         Some(end) => short.extend(end.unhealed.iter().chain(&end.surprises).cloned()),
     }
-    let floors = Floors { exposed_min: files.scenario.floors.exposed_episodes_min, ..Floors::default() };
+    let exposed_min = files.scenario.floors.exposed_episodes_min;
+    let floors = Floors { exposed_min, effective_min: exposed_min.min(1), ..Floors::default() };
     short.extend(floors.missed(coverage).iter().map(ToString::to_string));
     if files.problems.doubtful() > 0 {
         short.push(format!("{} journal entries do not fit together", files.problems.doubtful()));

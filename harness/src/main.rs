@@ -11,6 +11,7 @@ mod deaths;
 mod guard;
 mod holds;
 mod judging;
+mod layers;
 mod plants;
 mod ports;
 mod run;
@@ -31,7 +32,17 @@ use std::process::ExitCode;
 compile_error!("stormglass runs on Linux only: it needs pidfds, subreapers and /proc");
 
 fn main() -> ExitCode {
-    match cli::Cli::try_parse() {
+    let typed: Vec<_> = std::env::args_os().collect();
+    let parsed = cli::Cli::try_parse_from(&typed);
+    let layered = parsed.as_ref().is_ok_and(|cli| commands::config::is_layered(cli.command.as_ref()));
+    let parsed = match layered {
+        false => parsed,
+        true => match commands::config::complete(typed) {
+            Ok(complete) => cli::Cli::try_parse_from(complete),
+            Err(failure) => return commands::tell(failure),
+        },
+    };
+    match parsed {
         Ok(cli) => commands::execute(cli),
         Err(error) => usage(&error),
     }

@@ -158,6 +158,12 @@ impl Settings {
         self.of(owner).map(|(name, setting)| (name.clone(), setting.value.clone())).collect()
     }
 
+    /// Where a role's setting comes from, in words.
+    pub fn origin(&self, owner: Owner, name: &str) -> Option<String> {
+        let Setting { value, origin } = self.get(owner, name)?;
+        Some(Cited { owner, name, value, origin }.to_string())
+    }
+
     /// `acks=1 (-X producer:acks=1)`, `min.insync.replicas=1 (server.properties:31)`.
     pub fn cite(&self, owner: Owner, name: &str) -> String {
         match self.get(owner, name) {

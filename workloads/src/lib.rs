@@ -4,16 +4,27 @@
 //! Arrows: this crate knows `history` and the claims of `checker`; it knows no broker process, no fault and no run folder.
 //! It maps topic-partitions to logs; a history never sees a topic.
 
+pub mod admin;
+pub mod bank;
 pub mod client;
 pub mod clock;
+pub mod compacted;
+pub mod consume_transform_produce;
 pub mod drain;
 pub mod errors;
+pub mod finals;
+pub mod group;
 pub mod journal;
 pub mod library;
+pub mod list_offsets;
 pub mod measure;
+pub mod ordered_keys;
 pub mod properties;
 pub mod queue;
+pub mod sink;
+pub mod sink_load;
 pub mod spec;
+pub mod transactions;
 pub mod wire;
 pub mod workload;
 

@@ -4,10 +4,9 @@
 //! Every record is unique and says who wrote it, so the whole of it is judged from offsets alone: loss, duplication, order,
 //! and linearizability of each log.
 
-use crate::spec::{ConsumerMode, ConsumerSpec, ProducerApp, ProducerSpec, RoleSpec, SamplerSpec, Spread};
-use crate::workload::{Crew, Plan, Site};
+use crate::spec::{Also, OnError, ProducerApp, Spread};
+use crate::workload::{Crew, Plan, Shape, Site};
 use checker::claim::Claim;
-use history::Role;
 use serde::{Deserialize, Serialize};
 
 /// As it is called.
@@ -26,7 +25,7 @@ pub struct Queue {
     pub consumers: u32,
     /// Which log each record goes to.
     pub spread: Spread,
-    /// The application around each producer.
+    /// The application around each producer; an outbox is a file name, and each has its own.
     pub app: ProducerApp,
 }
 
@@ -55,42 +54,26 @@ impl Queue {
         Claim::NoMisroute,
         Claim::MonotoneObservables,
     ];
+}
 
-    /// Who is to do what on `site`.
-    pub fn plan(&self, site: &Site) -> Plan {
+impl Shape for Queue {
+    fn plan(&self, site: &Site) -> Plan {
         let mut crew = Crew::new(site);
-        for n in 1..=self.producers {
-            crew.client(&format!("producer-{n}"), Role::Producer, |process, writer| {
-                RoleSpec::Producer(ProducerSpec {
-                    process,
-                    writer,
-                    load: site.pace.share(self.producers),
-                    record_bytes: site.pace.record_bytes,
-                    spread: self.spread,
-                    properties: site.producer.clone(),
-                    app: self.app.clone(),
-                })
-            });
-        }
-        for n in 1..=self.consumers {
-            crew.client(&format!("consumer-{n}"), Role::Consumer, |process, _| {
-                let mode = ConsumerMode::Assign { logs: site.logs.iter().map(|l| l.id).collect() };
-                RoleSpec::Consumer(ConsumerSpec { process, mode, properties: site.consumer.clone() })
-            });
-        }
-        if site.pace.sample_ms > 0 {
-            crew.client("sampler", Role::Sampler, |process, _| {
-                RoleSpec::Sampler(SamplerSpec { process, interval_ms: site.pace.sample_ms })
-            });
-        }
+        crew.producers(self.producers, self.spread, &self.app);
+        crew.readers(self.consumers);
+        crew.sampler("sampler", Also::Nothing);
         crew.plan(Self::CLAIMS.to_vec())
+    }
+
+    fn resends(&self) -> bool {
+        self.app.on_error == OnError::Resend || self.app.outbox.is_some()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{ClientSpec, Load, LogPlace};
+    use crate::spec::{ClientSpec, Load, LogPlace, RoleSpec, WRITERS_PER_LIFE};
     use crate::workload::Pace;
     use history::{LogId, ProcessId, WriterId};
 
@@ -101,6 +84,8 @@ mod tests {
             bootstrap: vec!["127.0.0.1:1".into()],
             logs: (0..4).map(|n| LogPlace { id: LogId(n), topic: "t".into(), partition: n as i32 }).collect(),
             pace: Pace { load: Load::OpenLoop { per_second: 2000.0 }, record_bytes: 256, sample_ms: 25 },
+            replication: 1,
+            looks: None,
             library: Default::default(),
             journals: "/nowhere".into(),
             flush_ms_max: 1000,
@@ -117,7 +102,7 @@ mod tests {
         let names: Vec<&str> = plan.processes.iter().map(|p| p.name.as_str()).collect();
         assert_eq!(names, ["producer-1", "producer-2", "consumer-1", "consumer-2", "sampler", "drain"]);
         let writers: Vec<_> = plan.processes.iter().filter_map(|p| p.writer).collect();
-        assert_eq!(writers, [WriterId(0), WriterId(1)]);
+        assert_eq!(writers, [WriterId(0), WriterId(WRITERS_PER_LIFE)]);
         assert_eq!(plan.drain, ProcessId(6));
         assert_eq!(plan.clients.len(), 5);
     }

@@ -2,9 +2,22 @@
 //!
 //! **Invariant:** planning is pure: the same workload on the same [`Site`] gives the same [`Plan`].
 
+use crate::admin::Admin;
+use crate::bank::Bank;
+use crate::compacted::Compacted;
+use crate::consume_transform_produce::ConsumeTransformProduce;
+use crate::finals::Final;
+use crate::group::GroupLoad;
 use crate::library::Library;
+use crate::list_offsets::ListOffsets;
+use crate::ordered_keys::OrderedKeys;
 use crate::queue::Queue;
-use crate::spec::{ClientSpec, Load, LogPlace, RoleSpec};
+use crate::sink_load::SinkLoad;
+use crate::spec::{
+    AfterDeath, Also, ClientSpec, Commit, ConsumerMode, ConsumerSpec, Load, LogPlace, ObserverSpec, ProducerApp,
+    ProducerSpec, RoleSpec, SamplerSpec, Spread, WRITERS_PER_LIFE,
+};
+use crate::transactions::Transactions;
 use checker::claim::Claim;
 use checker::contract::Contract;
 use history::{ProcessId, ProcessName, Role, WriterId};
@@ -18,6 +31,56 @@ use std::path::PathBuf;
 pub enum Workload {
     /// See [`crate::queue`].
     Queue(Queue),
+    /// See [`crate::ordered_keys`].
+    OrderedKeys(OrderedKeys),
+    /// See [`crate::group`].
+    Group(GroupLoad),
+    /// See [`crate::transactions`].
+    Transactions(Transactions),
+    /// See [`crate::consume_transform_produce`].
+    ConsumeTransformProduce(ConsumeTransformProduce),
+    /// See [`crate::sink_load`].
+    Sink(SinkLoad),
+    /// See [`crate::compacted`].
+    Compacted(Compacted),
+    /// See [`crate::list_offsets`].
+    ListOffsets(ListOffsets),
+    /// See [`crate::admin`].
+    Admin(Admin),
+    /// See [`crate::bank`].
+    Bank(Bank),
+}
+
+/// What every workload says of itself.
+pub trait Shape {
+    /// Who is to do what on `site`.
+    fn plan(&self, site: &Site) -> Plan;
+
+    /// What it needs of a system.
+    fn needs(&self) -> &'static [Need] {
+        &[]
+    }
+
+    /// The topics it works on, the one under load first.
+    fn topics(&self) -> Vec<Topic> {
+        vec![Topic::usual()]
+    }
+
+    /// When members of its group commit, if it has one.
+    fn commits(&self) -> Option<Commit> {
+        None
+    }
+
+    /// Whether an application sends records again that may have been appended.
+    fn resends(&self) -> bool {
+        false
+    }
+
+    /// What the settings promise, with the claims that this workload makes judgeable in scope and those that its clients
+    /// give up allowed, each with the reason.
+    fn bind(&self, contract: Contract) -> Contract {
+        contract
+    }
 }
 
 /// What a workload needs of a system beyond producing and fetching.
@@ -45,51 +108,73 @@ pub struct Topic {
 /// The topic under load, on a cluster of the run's own.
 pub const TOPIC: &str = "stormglass";
 
+impl Topic {
+    /// The topic under load, as the settings have it.
+    pub fn usual() -> Topic {
+        Topic { suffix: "", configs: Vec::new() }
+    }
+}
+
+/// A row of [`Workload::ALL`].
+pub struct Row {
+    /// As it is called.
+    pub name: &'static str,
+    /// In one line.
+    pub what: &'static str,
+    /// In its usual shape.
+    pub usual: fn() -> Workload,
+}
+
 impl Workload {
-    /// Names and one line each, in the order of a list.
-    pub const ALL: &'static [(&'static str, &'static str)] = &[(crate::queue::NAME, crate::queue::WHAT)];
+    /// Every workload, in the order of a list.
+    #[rustfmt::skip]
+    pub const ALL: &'static [Row] = &[
+        Row { name: crate::queue::NAME, what: crate::queue::WHAT, usual: || Workload::Queue(Queue::default()) },
+        Row { name: crate::ordered_keys::NAME, what: crate::ordered_keys::WHAT, usual: || Workload::OrderedKeys(OrderedKeys::default()) },
+        Row { name: crate::group::NAME, what: crate::group::WHAT, usual: || Workload::Group(GroupLoad::default()) },
+        Row { name: crate::transactions::NAME, what: crate::transactions::WHAT, usual: || Workload::Transactions(Transactions::default()) },
+        Row { name: crate::consume_transform_produce::NAME, what: crate::consume_transform_produce::WHAT, usual: || Workload::ConsumeTransformProduce(ConsumeTransformProduce::default()) },
+        Row { name: crate::sink_load::NAME, what: crate::sink_load::WHAT, usual: || Workload::Sink(SinkLoad::default()) },
+        Row { name: crate::compacted::NAME, what: crate::compacted::WHAT, usual: || Workload::Compacted(Compacted::default()) },
+        Row { name: crate::list_offsets::NAME, what: crate::list_offsets::WHAT, usual: || Workload::ListOffsets(ListOffsets::default()) },
+        Row { name: crate::admin::NAME, what: crate::admin::WHAT, usual: || Workload::Admin(Admin::default()) },
+        Row { name: crate::bank::NAME, what: crate::bank::WHAT, usual: || Workload::Bank(Bank::default()) },
+    ];
 
     /// The workload of a name, in its usual shape.
     pub fn named(name: &str) -> Option<Workload> {
-        match name {
-            crate::queue::NAME => Some(Workload::Queue(Queue::default())),
-            _ => None,
-        }
+        Workload::ALL.iter().find(|row| row.name == name).map(|row| (row.usual)())
     }
 
     /// As it is called.
     pub fn name(&self) -> &'static str {
         match self {
             Workload::Queue(_) => crate::queue::NAME,
+            Workload::OrderedKeys(_) => crate::ordered_keys::NAME,
+            Workload::Group(_) => crate::group::NAME,
+            Workload::Transactions(_) => crate::transactions::NAME,
+            Workload::ConsumeTransformProduce(_) => crate::consume_transform_produce::NAME,
+            Workload::Sink(_) => crate::sink_load::NAME,
+            Workload::Compacted(_) => crate::compacted::NAME,
+            Workload::ListOffsets(_) => crate::list_offsets::NAME,
+            Workload::Admin(_) => crate::admin::NAME,
+            Workload::Bank(_) => crate::bank::NAME,
         }
     }
 
-    /// Who is to do what on `site`.
-    pub fn plan(&self, site: &Site) -> Plan {
+    /// What it says of itself.
+    pub fn shape(&self) -> &dyn Shape {
         match self {
-            Workload::Queue(queue) => queue.plan(site),
-        }
-    }
-
-    /// What it needs of a system.
-    pub fn needs(&self) -> &'static [Need] {
-        match self {
-            Workload::Queue(_) => &[],
-        }
-    }
-
-    /// The topics it works on, the one under load first.
-    pub fn topics(&self) -> Vec<Topic> {
-        match self {
-            Workload::Queue(_) => vec![Topic { suffix: "", configs: Vec::new() }],
-        }
-    }
-
-    /// What the settings promise, with the claims that this workload makes judgeable in scope and those that its clients
-    /// give up allowed, each with the reason.
-    pub fn bind(&self, contract: Contract) -> Contract {
-        match self {
-            Workload::Queue(_) => contract,
+            Workload::Queue(shape) => shape,
+            Workload::OrderedKeys(shape) => shape,
+            Workload::Group(shape) => shape,
+            Workload::Transactions(shape) => shape,
+            Workload::ConsumeTransformProduce(shape) => shape,
+            Workload::Sink(shape) => shape,
+            Workload::Compacted(shape) => shape,
+            Workload::ListOffsets(shape) => shape,
+            Workload::Admin(shape) => shape,
+            Workload::Bank(shape) => shape,
         }
     }
 }
@@ -134,8 +219,12 @@ pub struct Site {
     pub logs: Vec<LogPlace>,
     /// How fast and how large the load is.
     pub pace: Pace,
+    /// Replicas of each log.
+    pub replication: i16,
     /// The client library that applications use.
     pub library: Library,
+    /// Where an observer writes how the cluster looks over time; nowhere without one.
+    pub looks: Option<PathBuf>,
     /// Where journals go, one `NAME.sgj` a process.
     pub journals: PathBuf,
     /// How long a client may take to end.
@@ -159,31 +248,39 @@ pub struct Plan {
     pub processes: Vec<ProcessName>,
     /// Who the final read is, in the history.
     pub drain: ProcessId,
+    /// What is read after the load beside the logs.
+    pub finals: Vec<Final>,
+    /// The first writer id that is free.
+    pub next_writer: WriterId,
     /// What it makes judgeable.
     pub claims: Vec<Claim>,
 }
+
+/// From one look at the cluster to the next.
+const LOOK_MS: u64 = 250;
 
 /// Hands out process and writer ids while a plan is made.
 pub struct Crew<'a> {
     site: &'a Site,
     clients: Vec<ClientSpec>,
     processes: Vec<ProcessName>,
+    finals: Vec<Final>,
     writers: u32,
 }
 
 impl<'a> Crew<'a> {
     /// Nobody yet.
     pub fn new(site: &'a Site) -> Crew<'a> {
-        Crew { site, clients: Vec::new(), processes: Vec::new(), writers: 0 }
+        Crew { site, clients: Vec::new(), processes: Vec::new(), finals: Vec::new(), writers: 0 }
     }
 
-    /// A client process of one role, made by `role` from its ids; called after its name in the history.
+    /// A client process of one role, made by `role` from its ids; called after its name in the history. One that appends has
+    /// writer ids of its own.
     pub fn client(&mut self, name: &str, role: Role, make: impl FnOnce(ProcessId, WriterId) -> RoleSpec) {
         let writer = WriterId(self.site.first_writer.0 + self.writers);
         let process = self.member(name, role, writer);
-        if role == Role::Producer {
-            self.writers += 1;
-        }
+        let role = make(process, writer);
+        self.writers += if role.writer().is_some() { WRITERS_PER_LIFE } else { 0 };
         self.clients.push(ClientSpec {
             name: name.to_owned(),
             run: self.site.run,
@@ -192,14 +289,68 @@ impl<'a> Crew<'a> {
             logs: self.site.logs.clone(),
             seed: self.site.seed,
             flush_ms_max: self.site.flush_ms_max,
-            roles: vec![make(process, writer)],
+            library: self.site.library,
+            records: true,
+            after_death: AfterDeath::default(),
+            roles: vec![role],
         });
     }
 
-    /// The whole crew, with a drain.
+    /// So many producers of a load shared among them, each with the application around it.
+    pub fn producers(&mut self, count: u32, spread: Spread, app: &ProducerApp) {
+        for n in 1..=count {
+            let (site, name) = (self.site, format!("producer-{n}"));
+            let outbox = app.outbox.as_ref().map(|file| site.journals.join(format!("{name}.{}", file.display())));
+            let app = ProducerApp { outbox, ..app.clone() };
+            self.client(&name, Role::Producer, |process, writer| {
+                let (load, record_bytes) = (site.pace.share(count), site.pace.record_bytes);
+                let properties = site.producer.clone();
+                RoleSpec::Producer(ProducerSpec { process, writer, load, record_bytes, spread, properties, app })
+            });
+        }
+    }
+
+    /// So many consumers, each of which reads every log.
+    pub fn readers(&mut self, count: u32) {
+        for n in 1..=count {
+            let site = self.site;
+            self.client(&format!("consumer-{n}"), Role::Consumer, |process, _| {
+                let mode = ConsumerMode::Assign { logs: site.logs.iter().map(|l| l.id).collect() };
+                let properties = site.consumer.clone();
+                RoleSpec::Consumer(ConsumerSpec { process, mode, properties, app: Default::default() })
+            });
+        }
+    }
+
+    /// A sampler, where the load has one.
+    pub fn sampler(&mut self, name: &str, also: Also) {
+        let interval_ms = self.site.pace.sample_ms;
+        if interval_ms > 0 {
+            let make = |process, _| RoleSpec::Sampler(SamplerSpec { process, interval_ms, also });
+            self.client(name, Role::Sampler, make);
+        }
+    }
+
+    /// Something read after the load, by a process called `name`.
+    pub fn last(&mut self, name: &str, make: impl FnOnce(ProcessId) -> Final) {
+        let reader = self.member(name, Role::Consumer, self.site.first_writer);
+        self.finals.push(make(reader));
+    }
+
+    /// The clients so far, to change what is not the usual.
+    pub fn clients(&mut self) -> &mut [ClientSpec] {
+        &mut self.clients
+    }
+
+    /// The whole crew, with a drain, and somebody who watches the cluster where that is wanted.
     pub fn plan(mut self, claims: Vec<Claim>) -> Plan {
+        if let Some(path) = self.site.looks.clone() {
+            let make = |process, _| RoleSpec::Observer(ObserverSpec { process, path, interval_ms: LOOK_MS });
+            self.client("observer", Role::Sampler, make);
+        }
         let drain = self.member("drain", Role::Drain, self.site.first_writer);
-        Plan { clients: self.clients, processes: self.processes, drain, claims }
+        let next_writer = WriterId(self.site.first_writer.0 + self.writers);
+        Plan { clients: self.clients, processes: self.processes, drain, finals: self.finals, next_writer, claims }
     }
 
     fn member(&mut self, name: &str, role: Role, writer: WriterId) -> ProcessId {

@@ -7,7 +7,7 @@
 //! word 1   invoked (ns)
 //! word 2   log u32 | count u32
 //! word 3   detail, as in `op::Kind` (append: the value)
-//! word 4   Invoke: intended time; Return: offset; Read, Observe: returned
+//! word 4   Invoke: intended time, of a commit its offset; Return: offset; Read, Observe: returned
 //! word 5…  Read: count × (offset, value). Observe: one word, the offset told
 //! ```
 //! An effect is two entries, `Invoke` and `Return`, matched by (process, kind, log, detail); a read or an observation is
@@ -68,7 +68,7 @@ pub enum Entry<'a> {
         detail: u64,
         /// Now.
         invoked: Nanos,
-        /// When the load's plan wanted it.
+        /// When the load's plan wanted it; of a commit the offset it asks for, so that one without reply is known too.
         intended: Nanos,
     },
     /// The reply to an effect.

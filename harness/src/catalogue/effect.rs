@@ -222,7 +222,7 @@ fn hidden(history: &History, drained: &Drained) -> u64 {
     acked.filter(|op| drained.values.contains(&op.value())).filter(denied).count() as u64
 }
 
-/// Records that groups never processed though they processed or committed beyond them, and those processed again.
+/// Records that groups which processed any never processed though they processed or committed beyond them, and those processed again.
 fn deliveries(history: &History, drained: &Drained) -> (u64, u64) {
     let mut groups: HashMap<_, u32> = HashMap::new();
     let mut reach: BTreeMap<(u32, LogId), i64> = BTreeMap::new();
@@ -244,6 +244,9 @@ fn deliveries(history: &History, drained: &Drained) -> (u64, u64) {
     }
     let again = given.values().flat_map(HashMap::values).map(|times| times - 1).sum();
     let missed = |((group, log), reach): (&(u32, LogId), &i64)| {
+        if !given.keys().any(|(processing, _)| processing == group) {
+            return 0;
+        }
         let given = given.get(&(*group, *log));
         let existing = drained.offsets.get(log).map_or(&[][..], Vec::as_slice);
         let passed = existing.iter().filter(|offset| *offset < reach);

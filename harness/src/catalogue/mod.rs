@@ -5,18 +5,42 @@
 //! show ([`Expected`], in counted [`Effect`]s). **Invariant:** an entry passes only if every side shows what it promises and
 //! reached its condition. An entry states what it needs of a system; one that lacks it is skipped with the reason.
 
+pub mod c01;
+pub mod c02;
+pub mod c05;
+pub mod c07;
+pub mod c08;
+pub mod c09;
+pub mod c16;
 pub mod effect;
 pub mod expected;
+pub mod p01;
+pub mod p02;
+pub mod p03;
+pub mod p04;
+pub mod p05;
 pub mod p07;
 pub mod r03;
 pub mod r10;
+pub mod t01;
+pub mod t02;
+pub mod t03;
 
 pub use effect::{Effect, Effects};
 pub use expected::Expected;
 
-use crate::scenario::Scenario;
+use crate::scenario::{ClusterShape, Faults, Floors, Load, Scenario, preset};
 use crate::settings::{Origin, Owner};
 use crate::systems::Capability;
+use history::LogId;
+use nemesis::plan::Planned;
+use nemesis::{Aim, FaultKind, Harm};
+use std::time::Duration;
+use workloads::group::GroupLoad;
+use workloads::sink::SinkStyle;
+use workloads::sink_load::SinkLoad;
+use workloads::spec::ConsumerApp;
+use workloads::workload::Workload;
 
 /// An entry that can be run.
 pub struct Entry {
@@ -53,8 +77,63 @@ impl Scenario {
     }
 }
 
+/// A short run of a workload on one partition without faults, and without a floor: what such a side must show it shows by its
+/// effects.
+fn workload(name: &str, seed: u64, workload: Workload) -> Scenario {
+    Scenario {
+        workload,
+        cluster: ClusterShape { partitions: 1, ..preset::CLUSTER },
+        load: Load { time: Duration::from_secs(4), ..preset::LOAD },
+        floors: Floors { exposed_episodes_min: 0 },
+        ..Scenario::new(name, seed)
+    }
+}
+
+/// The same, long enough for the group to notice that a member has died.
+fn long(name: &str, seed: u64, of: Workload) -> Scenario {
+    let scenario = workload(name, seed, of);
+    Scenario { load: Load { time: Duration::from_secs(14), rate_per_s: 500, ..scenario.load }, ..scenario }
+}
+
+/// The same with members of a group, the first of which does what the application says.
+fn group(name: &str, seed: u64, members: u32, app: ConsumerApp) -> Scenario {
+    long(name, seed, Workload::Group(GroupLoad { producers: 1, members, static_members: false, app }))
+}
+
+/// The same with members that write into a sink.
+fn sink(name: &str, seed: u64, style: SinkStyle, app: ConsumerApp) -> Scenario {
+    long(name, seed, Workload::Sink(SinkLoad { producers: 1, members: 1, style, app }))
+}
+
+/// The same with one fault, a second after the load has begun.
+fn one_episode(scenario: Scenario, harm: Harm, aim: Aim, hold_ms: u64) -> Scenario {
+    let planned = |fault| Planned { fault, log: LogId(0), gap_ms: 1000, hold_ms, pick: 0 };
+    let episodes = FaultKind::new(harm, aim).map(planned).into_iter().collect();
+    Scenario { faults: Faults::Scripted(episodes), ..scenario }
+}
+
 /// Every entry that can be run.
-pub const ALL: &[Entry] = &[p07::ENTRY, r03::ENTRY, r10::ENTRY];
+#[rustfmt::skip]
+pub const ALL: &[Entry] = &[
+    p01::ENTRY,
+    p02::ENTRY,
+    p03::ENTRY,
+    p04::ENTRY,
+    p05::ENTRY,
+    p07::ENTRY,
+    r03::ENTRY,
+    r10::ENTRY,
+    c01::ENTRY,
+    c02::ENTRY,
+    c05::ENTRY,
+    c07::ENTRY,
+    c08::ENTRY,
+    c09::ENTRY,
+    c16::ENTRY,
+    t01::ENTRY,
+    t02::ENTRY,
+    t03::ENTRY,
+];
 
 /// The entry of an id or a slug, whatever its case.
 pub fn find(id: &str) -> Option<&'static Entry> {

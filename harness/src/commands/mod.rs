@@ -4,6 +4,7 @@ mod bench;
 mod catalogue;
 mod check;
 mod cluster;
+pub mod config;
 mod doctor;
 mod export;
 mod fetch;
@@ -52,12 +53,15 @@ pub fn execute(cli: Cli) -> ExitCode {
     let done = done.unwrap_or_else(|_| Err(Failure::internal("a defect of stormglass; please report the lines above")));
     match done {
         Ok(code) => code,
-        Err(failure) => {
-            let name = if failure.exit == Exit::Usage { String::new() } else { format!("[{}]", failure.exit.code()) };
-            terminal::complain(&format!("error{name}: {}", failure.text));
-            failure.exit.into()
-        }
+        Err(failure) => tell(failure),
     }
+}
+
+/// Says what went wrong, on stderr.
+pub fn tell(failure: Failure) -> ExitCode {
+    let name = if failure.exit == Exit::Usage { String::new() } else { format!("[{}]", failure.exit.code()) };
+    terminal::complain(&format!("error{name}: {}", failure.text));
+    failure.exit.into()
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
@@ -73,6 +77,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Cluster(args)) => cluster::cluster(&args)?,
         Some(Command::Logs(args)) => logs::logs(&args.command)?,
         Some(Command::Fetch(args)) => fetch::fetch(&args)?,
+        Some(Command::Config(args)) => config::config(&args.command)?,
         Some(Command::Plants(args)) => plants::plants(&args)?,
         Some(Command::List(args)) => list::list(&args)?,
         Some(Command::Schema(args)) => schema::schema(&args)?,

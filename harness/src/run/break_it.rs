@@ -41,7 +41,7 @@ impl Field<'_> {
     fn tick(&mut self, runner: &mut Runner, stop: bool) -> (Next, Option<Failure>) {
         self.clients.tally.refresh();
         self.cluster.nodes.notice(self.processes);
-        let failure = self.clients.failed(self.processes);
+        let failure = self.clients.tend(self.processes);
         if stop || failure.is_some() {
             runner.interrupt();
         }

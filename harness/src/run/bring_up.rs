@@ -12,6 +12,7 @@ use crate::{ports, wait};
 use history::LogId;
 use nemesis::cluster::Refusal;
 use results::Exit;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use workloads::clock::Deadline;
@@ -94,8 +95,9 @@ fn logs_of(scenario: &Scenario) -> Vec<LogPlace> {
 fn new_topics(scenario: &Scenario) -> Vec<NewTopic> {
     let shape = scenario.cluster;
     let topic = |(name, own): (String, Vec<(&str, String)>)| {
-        let mut configs = scenario.settings.values(Owner::Topic);
-        configs.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        let mut configs: BTreeMap<String, String> =
+            own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        configs.extend(scenario.settings.values(Owner::Topic));
         NewTopic { name, partitions: i32::from(shape.partitions), replication: shape.replication as i16, configs }
     };
     scenario.topics().into_iter().map(topic).collect()

@@ -4,16 +4,19 @@ use super::bring_up::{Cluster, last_lines};
 use super::processes::Processes;
 use super::tally::Tally;
 use crate::commands::Failure;
-use crate::guard::{Signal, Spawned};
+use crate::guard::{Ended, Signal, Spawned};
 use crate::scenario::Scenario;
 use crate::settings::Owner;
 use crate::systems::Launch;
 use crate::wait;
 use history::{ProcessId, WriterId};
+use nemesis::cluster::SIGKILL;
 use results::{Exit, Manifest, RunFolder};
 use std::path::PathBuf;
 use std::time::Duration;
-use workloads::spec::{ClientSpec, Load, RoleSpec};
+use workloads::clock;
+use workloads::finals::Final;
+use workloads::spec::{AfterDeath, ClientSpec, Load, WRITERS_PER_LIFE};
 use workloads::workload::{Pace, Plan, Site};
 
 const FIRST_ACK_DEADLINE: Duration = Duration::from_secs(20);
@@ -22,10 +25,20 @@ const END_DEADLINE: Duration = Duration::from_secs(20);
 const CLOSED_LOOP_OUTSTANDING: u64 = 10_000;
 const SAMPLE_MS: u64 = 20;
 
+/// One client, life after life.
 struct Client {
     spec: ClientSpec,
-    life: Spawned,
+    state: State,
+    lives: u32,
     output: PathBuf,
+}
+
+/// What a client's process is doing.
+#[derive(Clone, Copy)]
+enum State {
+    Alive(Spawned),
+    /// It ended as it was told to, or died to stay dead.
+    Gone,
 }
 
 /// All client processes.
@@ -35,6 +48,11 @@ pub struct Clients {
     pub tally: Tally,
     /// Who the final read is, in the history.
     pub drain: ProcessId,
+    /// What is read after the load beside the logs.
+    pub finals: Vec<Final>,
+    folder: RunFolder,
+    manifest: Manifest,
+    next_writer: WriterId,
 }
 
 impl Clients {
@@ -43,34 +61,53 @@ impl Clients {
         scenario: &Scenario,
         cluster: &Cluster,
         folder: &RunFolder,
-        manifest: &mut Manifest,
+        mut manifest: Manifest,
         processes: &mut Processes,
     ) -> Result<Clients, Failure> {
         let plan = plan(scenario, cluster, folder, manifest.names.run)?;
         manifest.names.logs = cluster.logs.iter().map(|l| format!("{}-{}", l.topic, l.partition)).collect();
         manifest.names.processes = plan.processes;
         manifest.write(folder).map_err(Failure::internal)?;
-        let mut clients = Vec::new();
-        let program = std::env::current_exe().map_err(Failure::internal)?;
+        let mut clients = Clients {
+            clients: Vec::new(),
+            tally: Tally::default(),
+            drain: plan.drain,
+            finals: plan.finals,
+            folder: folder.clone(),
+            manifest,
+            next_writer: plan.next_writer,
+        };
         for spec in plan.clients {
-            let output = folder.journals().join(format!("{}.log", spec.name));
-            let file = folder.journals().join(format!("{}.spec.json", spec.name));
-            spec.save(&file).map_err(Failure::internal)?;
-            let argv =
-                [program.to_string_lossy().into(), "client".into(), "--spec".into(), file.to_string_lossy().into()];
-            let life = processes.spawn(&argv, &Launch::default(), &output).map_err(Failure::internal)?;
-            clients.push(Client { spec, life, output });
+            let (state, output) = clients.spawn(&spec, processes)?;
+            clients.clients.push(Client { spec, state, lives: 1, output });
         }
-        let producers = clients.iter().filter(|c| c.spec.roles.iter().any(|r| matches!(r, RoleSpec::Producer(_))));
-        let tally = Tally::follow(producers.map(|c| c.spec.journal.clone()));
-        Ok(Clients { clients, tally, drain: plan.drain })
+        Ok(clients)
+    }
+
+    /// Notes that the load begins now: the zero of every printed time.
+    pub fn begin(&mut self) -> Result<(), Failure> {
+        self.manifest.names.epoch = clock::now();
+        self.manifest.write(&self.folder).map_err(Failure::internal)
+    }
+
+    fn spawn(&mut self, spec: &ClientSpec, processes: &mut Processes) -> Result<(State, PathBuf), Failure> {
+        let output = self.folder.journals().join(format!("{}.log", spec.name));
+        let file = self.folder.journals().join(format!("{}.spec.json", spec.name));
+        spec.save(&file).map_err(Failure::internal)?;
+        let program = std::env::current_exe().map_err(Failure::internal)?;
+        let argv = [program.to_string_lossy().into(), "client".into(), "--spec".into(), file.to_string_lossy().into()];
+        let life = processes.spawn(&argv, &Launch::default(), &output).map_err(Failure::internal)?;
+        if spec.roles.iter().any(|role| role.writer().is_some()) {
+            self.tally.also(spec.journal.clone());
+        }
+        Ok((State::Alive(life), output))
     }
 
     /// Waits until records are acknowledged: the load has begun.
     pub fn await_first_acks(&mut self, processes: &mut Processes) -> Result<(), Failure> {
         let begun = wait::until(FIRST_ACK_DEADLINE, || {
             self.tally.refresh();
-            self.failed(processes).map(Err).or_else(|| (self.tally.total().acked > 0).then_some(Ok(())))
+            self.tend(processes).map(Err).or_else(|| (self.tally.total().acked > 0).then_some(Ok(())))
         });
         begun.unwrap_or_else(|| {
             let text = format!("no record was acknowledged within {FIRST_ACK_DEADLINE:?}");
@@ -78,29 +115,68 @@ impl Clients {
         })
     }
 
-    /// A client that ended though nobody asked it to.
-    pub fn failed(&self, processes: &mut Processes) -> Option<Failure> {
-        let client = self.clients.iter().find(|c| processes.ended(c.life.child).is_some())?;
-        Some(Failure::internal(format!("client {} ended by itself{}", client.spec.name, last_lines(&client.output))))
+    /// Looks after clients that ended: one that died, or that was told to end in the middle of its work, rises under new
+    /// names or stays away; any other end is a failure.
+    pub fn tend(&mut self, processes: &mut Processes) -> Option<Failure> {
+        for at in 0..self.clients.len() {
+            let State::Alive(life) = self.clients[at].state else { continue };
+            let Some(exited) = processes.ended(life.child) else { continue };
+            self.clients[at].state = State::Gone;
+            let client = &self.clients[at];
+            match (exited.ended, client.spec.after_death) {
+                (Ended::Signal(SIGKILL) | Ended::Code(0), AfterDeath::Stay) => {}
+                (Ended::Signal(SIGKILL) | Ended::Code(0), AfterDeath::Rise) => {
+                    if let Err(failure) = self.raise(at, processes) {
+                        return Some(failure);
+                    }
+                }
+                _ => {
+                    let text = format!("client {} ended by itself{}", client.spec.name, last_lines(&client.output));
+                    return Some(Failure::internal(text));
+                }
+            }
+        }
+        None
     }
 
-    /// Asks producers to end and waits for what they still hear of, then everybody else.
+    /// Starts the next life of a client that is gone. Its names are on file before it is.
+    fn raise(&mut self, at: usize, processes: &mut Processes) -> Result<(), Failure> {
+        let client = &self.clients[at];
+        let lives = client.lives + 1;
+        let process = ProcessId(self.manifest.names.processes.len() as u32);
+        let (spec, names) = client.spec.reborn(lives, process, self.next_writer);
+        self.next_writer.0 += WRITERS_PER_LIFE;
+        self.manifest.names.processes.extend(names);
+        self.manifest.write(&self.folder).map_err(Failure::internal)?;
+        let (state, output) = self.spawn(&spec, processes)?;
+        self.clients[at] = Client { spec, state, lives, output };
+        Ok(())
+    }
+
+    /// Asks those who append to end and waits for what they still hear of, then everybody else.
     pub fn stop(&mut self, processes: &mut Processes) {
-        let is_producer = |c: &&Client| c.spec.roles.iter().any(|r| matches!(r, RoleSpec::Producer(_)));
-        let (producers, others): (Vec<&Client>, Vec<&Client>) = self.clients.iter().partition(is_producer);
-        end(&producers, processes);
+        let writes = |c: &&Client| c.spec.roles.iter().any(|role| role.writer().is_some());
+        let (writers, others): (Vec<&Client>, Vec<&Client>) = self.clients.iter().partition(writes);
+        end(&writers, processes);
         end(&others, processes);
         self.tally.refresh();
     }
 }
 
 fn end(clients: &[&Client], processes: &mut Processes) {
-    for client in clients {
-        let _ = processes.signal(client.life.child, Signal::Terminate);
+    let alive = || {
+        clients.iter().filter_map(|client| match client.state {
+            State::Alive(life) => Some(life.child),
+            State::Gone => None,
+        })
+    };
+    for child in alive() {
+        let _ = processes.signal(child, Signal::Terminate);
+        let _ = processes.signal(child, Signal::Continue);
     }
-    for client in clients {
-        if processes.wait_ended(client.life.child, END_DEADLINE).is_none() {
-            let _ = processes.signal(client.life.child, Signal::Kill);
+    for child in alive() {
+        if processes.wait_ended(child, END_DEADLINE).is_none() {
+            let _ = processes.signal(child, Signal::Kill);
         }
     }
 }
@@ -116,6 +192,8 @@ fn plan(scenario: &Scenario, cluster: &Cluster, folder: &RunFolder, run: u64) ->
         bootstrap: cluster.nodes.bootstrap(),
         logs: cluster.logs.clone(),
         pace: Pace { load, record_bytes: scenario.load.record_bytes, sample_ms: SAMPLE_MS },
+        replication: scenario.cluster.replication as i16,
+        looks: Some(std::path::absolute(folder.cluster()).map_err(Failure::internal)?),
         library: scenario.client,
         journals: std::path::absolute(folder.journals()).map_err(Failure::internal)?,
         flush_ms_max: FLUSH_MS_MAX,
@@ -124,5 +202,5 @@ fn plan(scenario: &Scenario, cluster: &Cluster, folder: &RunFolder, run: u64) ->
         first_process: ProcessId(0),
         first_writer: WriterId(0),
     };
-    Ok(scenario.workload.plan(&site))
+    Ok(scenario.workload.shape().plan(&site))
 }

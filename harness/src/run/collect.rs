@@ -9,6 +9,7 @@ use results::{FileError, RunFolder};
 use std::time::Duration;
 use workloads::clock::Deadline;
 use workloads::drain::{DrainReport, drain as read_all};
+use workloads::finals;
 use workloads::journal::Journal;
 
 /// How long a node may take to end in an orderly way.
@@ -25,8 +26,13 @@ pub fn drain(cluster: &mut Cluster, clients: &Clients, folder: &RunFolder, run: 
         let _ = wire.wait_ready(&logs[0].topic, logs.len(), cluster.replication, whole);
     }
     let journal = Journal::create(&folder.journal("drain"), run).map_err(Failure::internal)?;
-    read_all(&mut wire, &cluster.logs, Deadline::in_ms(DRAIN_MS_MAX), &journal, clients.drain)
-        .map_err(Failure::internal)
+    let deadline = Deadline::in_ms(DRAIN_MS_MAX);
+    let report = read_all(&mut wire, &cluster.logs, deadline, &journal, clients.drain).map_err(Failure::internal)?;
+    let mut reader = finals::Reader { cluster: &mut wire, logs: &cluster.logs, journal: &journal, deadline };
+    for last in &clients.finals {
+        reader.read(last).map_err(Failure::internal)?;
+    }
+    Ok(report)
 }
 
 /// Writes `history.arrow` and `replicas.arrow` from journals and disks. The history is last: as long as it is missing,

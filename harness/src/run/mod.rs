@@ -110,10 +110,9 @@ fn go_through(
     manifest.backends.iter().for_each(|(what, how)| job.tell(&format!("{what}: {how}")));
     manifest.names.nodes = cluster.nodes.brokers();
     effective::read_back(&job.scenario, &cluster, folder).map_err(|f| kept(folder, f))?;
-    let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest, processes)?;
+    let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest.clone(), processes)?;
     clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
-    manifest.names.epoch = clock::now();
-    manifest.write(folder).map_err(Failure::internal)?;
+    clients.begin()?;
     let field = Field { processes: &mut *processes, cluster: &mut cluster, clients: &mut clients };
     let broken = break_it::break_it(job, interrupt, folder, field)?;
     clients.stop(processes);
@@ -162,7 +161,7 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         names: Names { run: rand::random(), nodes, ..Names::default() },
         properties,
         backends: BTreeMap::new(),
-        contract: scenario.workload.bind(contract::derive(&scenario.settings, &scenario.traits())),
+        contract: scenario.workload.shape().bind(contract::derive(&scenario.settings, &scenario.traits())),
         promises: contract::promises(&scenario.settings, &scenario.traits()),
     };
     json::write(&judging::scenario_file(&folder), scenario).map_err(Failure::internal)?;

@@ -29,10 +29,9 @@ struct Tail {
 }
 
 impl Tally {
-    /// Follows these journals from their beginning.
-    pub fn follow(journals: impl IntoIterator<Item = PathBuf>) -> Tally {
-        let tails = journals.into_iter().map(|journal| Tail { journal, segment: 0, word: HEADER_WORDS }).collect();
-        Tally { tails, appends: BTreeMap::new() }
+    /// Follows a journal from its beginning.
+    pub fn also(&mut self, journal: PathBuf) {
+        self.tails.push(Tail { journal, segment: 0, word: HEADER_WORDS });
     }
 
     /// Reads what has been written since.
@@ -138,7 +137,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p.sgj");
         let journal = Journal::create(&path, 7).unwrap();
-        let mut tally = Tally::follow([path]);
+        let mut tally = Tally::default();
+        tally.also(path);
         let mut written = 0;
         for burst in [0, 1, 5, 2_000, 70_000, 3] {
             (written..written + burst).for_each(|n| append(&journal, n));

@@ -3,7 +3,7 @@
 mod damage;
 pub mod preset;
 
-use crate::contract::Traits;
+use crate::contract::{Commits, Resends, Traits};
 use crate::settings::{Origin, Owner, Settings};
 pub use crate::systems::SystemChoice;
 use crate::systems::{Capabilities, Capability, Skip};
@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use workloads::library::Library;
+use workloads::spec::Commit;
 use workloads::workload::Workload;
 
 /// One scenario.
@@ -116,12 +117,12 @@ impl Scenario {
 
     /// What its workload needs of the system, and what a catalogue entry needs beside that.
     pub fn needs(&self, more: &[Capability]) -> Vec<Capability> {
-        self.workload.needs().iter().map(|need| Capability::from(*need)).chain(more.iter().copied()).collect()
+        self.workload.shape().needs().iter().map(|need| Capability::from(*need)).chain(more.iter().copied()).collect()
     }
 
     /// The topics the workload works on, the one under load first, each with its own configs.
     pub fn topics(&self) -> Vec<(String, Vec<(&'static str, String)>)> {
-        let topics = self.workload.topics().into_iter();
+        let topics = self.workload.shape().topics().into_iter();
         topics.map(|topic| (format!("{}{}", self.topic(), topic.suffix), topic.configs)).collect()
     }
 
@@ -159,8 +160,27 @@ impl Scenario {
 
     /// What its promises depend on beside the settings.
     pub fn traits(&self) -> Traits {
-        let plain = Traits::of(self.client, self.workload.needs(), self.cluster.replication);
-        plain.with_damage(damage::of(&self.kinds(), self.cluster))
+        let traits = Traits::of(self.client, self.workload.shape().needs(), self.cluster.replication);
+        let traits = match self.workload.shape().commits() {
+            None | Some(Commit::Never | Commit::Library | Commit::Stored) => traits,
+            Some(Commit::Before | Commit::Finally) => traits.with_group(Commits::BeforeProcessing),
+            Some(Commit::AfterBatch | Commit::AfterRecord | Commit::Async) => {
+                traits.with_group(Commits::AfterProcessing)
+            }
+        };
+        let resends = if self.workload.shape().resends() { Resends::Unknown } else { Resends::Never };
+        Traits { resends, ..traits }.with_damage(damage::of(&self.kinds(), self.cluster))
+    }
+
+    /// Takes over what the workload configures its topic with, where nobody else said otherwise.
+    pub fn adopt_topic(&mut self) {
+        let usual = self.workload.shape().topics().into_iter().next();
+        for (name, value) in usual.into_iter().flat_map(|topic| topic.configs) {
+            if self.settings.get(Owner::Topic, name).is_none() {
+                let by = format!("workload {}", self.workload.name());
+                self.settings.set(Owner::Topic, name, &value, Origin::Implied(by));
+            }
+        }
     }
 
     /// What its faults need beyond signals.

@@ -130,8 +130,12 @@ impl Merger {
     fn entry(&mut self, entry: Entry<'_>) {
         match entry {
             Entry::Invoke { process, kind, log, detail, invoked, intended } => {
-                let op = Op::invoke(kind, process, log, invoked).with_detail(detail);
-                self.invoke((process, kind, log, detail), op, intended);
+                let mut op = Op::invoke(kind, process, log, invoked).with_detail(detail);
+                let mut wanted = intended;
+                if kind == Kind::Commit {
+                    (op.offset, wanted) = (Offset(intended.0 as i64), invoked);
+                }
+                self.invoke((process, kind, log, detail), op, wanted);
             }
             Entry::Return { process, kind, log, detail, returned, outcome, error, offset } => {
                 let reply = Reply { key: (process, kind, log, detail), returned, outcome, error, offset };
@@ -162,7 +166,8 @@ impl Merger {
             return;
         };
         let op = &mut self.recording.history.ops[at];
-        *op = op.complete(reply.outcome, reply.returned, reply.offset);
+        let offset = if reply.key.1 == Kind::Commit { op.offset } else { reply.offset };
+        *op = op.complete(reply.outcome, reply.returned, offset);
         self.note(at, reply.error);
     }
 

@@ -8,7 +8,7 @@ use super::status::{Counts, Tally};
 use super::{ClientError, Context};
 use crate::clock;
 use crate::journal::Subject;
-use crate::spec::{ConsumerMode, ConsumerSpec, LogPlace};
+use crate::spec::{ConsumerSpec, LogPlace};
 use history::{Kind, LogId, Nanos, Offset, ProcessId, Record};
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
@@ -25,9 +25,9 @@ const BATCH_RECORDS_MAX: usize = 500;
 const FIRST_POLL: Duration = Duration::from_millis(100);
 
 /// Runs a consumer until the process is asked to stop.
-pub fn run(context: &Context, spec: &ConsumerSpec) -> Result<Tally, ClientError> {
+pub fn run(context: &Context, spec: &ConsumerSpec, logs: &[LogId]) -> Result<Tally, ClientError> {
     let counts = Arc::new(Counts::default());
-    let library = start(context, spec, counts.clone())?;
+    let library = start(context, spec, logs, counts.clone())?;
     let mut batch = Batch::new(&context.spec.logs, context.spec.run);
     while !context.stop.asked() {
         let invoked = clock::now();
@@ -38,16 +38,19 @@ pub fn run(context: &Context, spec: &ConsumerSpec) -> Result<Tally, ClientError>
     Ok(counts.tally(spec.process, sent, 0))
 }
 
-fn start(context: &Context, spec: &ConsumerSpec, counts: Arc<Counts>) -> Result<BaseConsumer<Events>, ClientError> {
+fn start(
+    context: &Context,
+    spec: &ConsumerSpec,
+    logs: &[LogId],
+    counts: Arc<Counts>,
+) -> Result<BaseConsumer<Events>, ClientError> {
     let mut config: ClientConfig = spec.properties.clone().into_iter().collect();
     config.set("bootstrap.servers", context.spec.bootstrap.join(","));
     if config.get("group.id").is_none() {
         config.set("group.id", format!("stormglass-{}", context.spec.name));
     }
     let library: BaseConsumer<Events> = config.create_with_context(Events { counts })?;
-    match &spec.mode {
-        ConsumerMode::Assign { logs } => library.assign(&from_the_beginning(&context.spec.logs, logs)?)?,
-    }
+    library.assign(&from_the_beginning(&context.spec.logs, logs)?)?;
     Ok(library)
 }
 

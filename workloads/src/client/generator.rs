@@ -41,6 +41,10 @@ impl Iterator for Generator {
         let logs = self.logs as u64;
         let (key, turn) = match self.spread {
             Spread::RoundRobin => (None, self.sequence),
+            Spread::Cycle { keys } => {
+                let key = self.sequence % keys.max(1);
+                (Some(u64::from(self.writer.0) << 40 | key), key)
+            }
             Spread::Keyed { keys } => {
                 let key = self.random.random_range(0..keys.max(1));
                 (Some(key), key)

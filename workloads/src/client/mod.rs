@@ -8,14 +8,20 @@
 
 pub mod consumer;
 pub mod generator;
+pub mod member;
+pub mod observer;
+pub mod operator;
 pub mod outstanding;
 pub mod producer;
 pub mod sampler;
+pub mod single;
 pub mod status;
 pub mod stop;
+pub mod transactional;
 
 use crate::journal::{Journal, JournalError};
-use crate::spec::{ClientSpec, RoleSpec, SpecError};
+use crate::library::Library;
+use crate::spec::{ClientSpec, ConsumerMode, RoleSpec, SpecError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use status::{Status, Tally};
@@ -37,6 +43,9 @@ pub enum ClientError {
     /// librdkafka would not be set up.
     #[error("librdkafka refused to start: {0}")]
     Library(#[from] rdkafka::error::KafkaError),
+    /// Its sink.
+    #[error("sink: {0}")]
+    Sink(#[from] rusqlite::Error),
     /// A signal handler or a thread could not be set up, or the status could not be written.
     #[error("{what}: {source}")]
     Io {
@@ -95,7 +104,11 @@ pub fn run(spec_path: &Path) -> Result<Status, ClientError> {
 
 fn load_and_run(spec_path: &Path, stop: Arc<Stop>) -> Result<Status, ClientError> {
     let spec = Arc::new(ClientSpec::load(spec_path)?);
-    let journal = Arc::new(Journal::create(&spec.journal, spec.run)?);
+    let journal = match spec.records {
+        true => Journal::create(&spec.journal, spec.run)?,
+        false => Journal::absent(spec.run),
+    };
+    let journal = Arc::new(journal);
     let context = Context { spec: spec.clone(), journal, stop };
     let status = Status { name: spec.name.clone(), roles: run_roles(&context)? };
     status.save(&spec.status_path()).map_err(|source| failed("write the status", &spec.status_path(), source))?;
@@ -128,9 +141,26 @@ fn run_roles(context: &Context) -> Result<Vec<Tally>, ClientError> {
 
 fn run_role(context: &Context, role: &RoleSpec) -> Result<Tally, ClientError> {
     match role {
+        RoleSpec::Producer(p) if context.spec.library == Library::Wire => single::produce(context, p),
         RoleSpec::Producer(p) => producer::run(context, p),
-        RoleSpec::Consumer(c) => consumer::run(context, c),
+        RoleSpec::Consumer(c) => match &c.mode {
+            ConsumerMode::Assign { logs } if context.spec.library == Library::Wire => single::consume(context, c, logs),
+            ConsumerMode::Assign { logs } => consumer::run(context, c, logs),
+            ConsumerMode::Group(group) => member::run(context, c, group),
+        },
+        RoleSpec::Transactor(t) => transactional::run_transactor(context, t),
+        RoleSpec::Transform(t) => transactional::run_transform(context, t),
+        RoleSpec::Operator(o) => operator::run(context, o),
+        RoleSpec::Observer(o) => observer::run(context, o),
         RoleSpec::Sampler(s) => sampler::run(context, s),
+    }
+}
+
+/// Ends the process by SIGKILL, now.
+fn die() -> ! {
+    let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+    loop {
+        std::thread::park();
     }
 }
 

@@ -7,8 +7,8 @@ use super::status::{Counts, Tally};
 use super::{ClientError, Context};
 use crate::clock::{self, Deadline};
 use crate::journal::{Answer, Subject};
-use crate::spec::{LogPlace, SamplerSpec};
-use crate::wire::{Cluster, Isolation, OffsetAt, Window, WireError};
+use crate::spec::{Also, LogPlace, SamplerSpec};
+use crate::wire::{Cluster, Connection, Isolation, OffsetAt, Window, WireError};
 use history::{Kind, Offset, Outcome};
 use std::sync::atomic::Ordering;
 
@@ -52,6 +52,29 @@ impl Sampler {
                 self.next[turn] = end;
             }
             self.next[turn] = self.ask_window(context, subject, place, self.next[turn])?.unwrap_or(end);
+        }
+        match spec.also {
+            Also::Nothing => Ok(()),
+            Also::Offsets => self.ask_offsets(context, subject, place),
+        }
+    }
+
+    /// The stable end, the log's start and the leader's epoch.
+    fn ask_offsets(&mut self, context: &Context, subject: Subject, place: &LogPlace) -> Result<(), ClientError> {
+        let stable = OffsetAt::Latest(Isolation::ReadCommitted);
+        for (kind, at) in [(Kind::StableEnd, stable), (Kind::LogStart, OffsetAt::Earliest), (Kind::Epoch, END)] {
+            let (invoked, deadline) = (clock::now(), Deadline::in_ms(QUESTION_MS_MAX));
+            let ask = |c: &mut Connection, d| c.list_offset(&place.topic, place.partition, at, d);
+            let asked = self.cluster.leader(&place.topic, place.partition, deadline, ask);
+            let answer = match &asked {
+                Ok((_, epoch)) if kind == Kind::Epoch && epoch.0 < 0 => continue,
+                Ok((_, epoch)) if kind == Kind::Epoch => Answer::ok(Offset(epoch.0.into())),
+                Ok((offset, _)) => Answer::ok(*offset),
+                Err(error) => self.failed(error),
+            };
+            self.counts.sent.fetch_add(1, Ordering::Relaxed);
+            self.counts.outcome(answer.outcome);
+            context.journal.observe(Subject { kind, ..subject }, invoked, answer)?;
         }
         Ok(())
     }

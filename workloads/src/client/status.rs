@@ -43,6 +43,9 @@ pub struct Tally {
     pub open: u64,
     /// Records read.
     pub records: u64,
+    /// From the first operation wanted to the last one reported, ns; 0 where nobody took the time.
+    #[serde(default)]
+    pub worked_ns: u64,
     /// Errors by name, as the client library put them.
     pub errors: BTreeMap<String, u64>,
     /// Why it ended before it was asked to, if it did for a reason of its own.
@@ -74,6 +77,8 @@ pub struct Counts {
     pub queue_full_waits: AtomicU64,
     /// See [`Tally`].
     pub records: AtomicU64,
+    /// See [`Tally`].
+    pub worked_ns: AtomicU64,
     outcomes: [AtomicU64; 3],
     errors: Mutex<BTreeMap<String, u64>>,
     ended_by: Mutex<Option<String>>,
@@ -117,6 +122,7 @@ impl Counts {
             unknown,
             open,
             records: read(&self.records),
+            worked_ns: read(&self.worked_ns),
             errors: self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             ended_by: self.ended_by.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }

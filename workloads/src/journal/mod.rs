@@ -22,7 +22,7 @@ use history::{Kind, LogId, Nanos, Offset, Outcome, ProcessId, Record};
 use segment::Segment;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a segment, reserved at once.
 pub const SEGMENT_BYTES: usize = 4 << 20;
@@ -81,7 +81,8 @@ pub enum JournalError {
 pub struct Journal {
     path: PathBuf,
     run: u64,
-    tail: Mutex<Tail>,
+    /// None where nothing is recorded.
+    tail: Option<Mutex<Tail>>,
 }
 
 #[derive(Debug)]
@@ -133,7 +134,12 @@ impl Journal {
     pub fn create(path: &Path, run: u64) -> Result<Journal, JournalError> {
         let segment = Segment::create(path, run)?;
         let tail = Tail { segment, index: 0, at: HEADER_WORDS };
-        Ok(Journal { path: path.to_owned(), run, tail: Mutex::new(tail) })
+        Ok(Journal { path: path.to_owned(), run, tail: Some(Mutex::new(tail)) })
+    }
+
+    /// A journal that records nothing: to measure what recording costs, and for nothing else.
+    pub fn absent(run: u64) -> Journal {
+        Journal { path: PathBuf::new(), run, tail: None }
     }
 
     /// The run it belongs to.
@@ -144,7 +150,8 @@ impl Journal {
     /// Appends an entry. When this returns, the entry survives the process.
     pub fn append(&self, entry: &Entry<'_>) -> Result<(), JournalError> {
         let words = entry.words();
-        let mut tail = self.tail();
+        let Some(tail) = &self.tail else { return Ok(()) };
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
         if tail.at + words > SEGMENT_WORDS {
             self.next_segment(&mut tail, words)?;
         }
@@ -201,10 +208,6 @@ impl Journal {
         self.append(&Entry::Read { process, kind, log, from, invoked, returned, outcome, error, records: &[] })
     }
 
-    fn tail(&self) -> MutexGuard<'_, Tail> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn next_segment(&self, tail: &mut Tail, words: usize) -> Result<(), JournalError> {
         let limit = |what, max| JournalError::Limit { path: self.path.clone(), what, max };
         if words > SEGMENT_WORDS - HEADER_WORDS {
@@ -223,7 +226,9 @@ impl Journal {
 impl Drop for Journal {
     /// Gives back what the last segment reserved and did not use. Nothing depends on its success.
     fn drop(&mut self) {
-        let tail = self.tail.get_mut().unwrap_or_else(PoisonError::into_inner);
-        tail.segment.cut(tail.at);
+        if let Some(tail) = &mut self.tail {
+            let tail = tail.get_mut().unwrap_or_else(PoisonError::into_inner);
+            tail.segment.cut(tail.at);
+        }
     }
 }

@@ -5,18 +5,23 @@
 
 mod consumer;
 mod producer;
+mod rebirth;
+mod transactional;
 
-pub use consumer::{ConsumerMode, ConsumerSpec};
+pub use consumer::{Commit, ConsumerApp, ConsumerMode, ConsumerSpec, Falls, Group, Leaves, Point, SinkSpec, Wanders};
 pub use producer::{AtExit, Dies, Ending, Large, Load, OnError, OnFull, ProducerApp, ProducerSpec, Spread};
+pub use rebirth::WRITERS_PER_LIFE;
+pub use transactional::{FallsBetween, Ids, Stall, TransactorSpec, TransformApp, TransformSpec, TransformStyle};
 
+use crate::library::Library;
 use history::{LogId, ProcessId};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Largest id of a log; a delivery report carries it in 24 bits.
-pub const LOG_ID_MAX: u32 = (1 << 24) - 1;
+/// Largest id of a log; a delivery report carries it in 16 bits.
+pub const LOG_ID_MAX: u32 = (1 << 16) - 1;
 /// Largest specification read.
 pub const SPEC_BYTES_MAX: u64 = 16 << 20;
 
@@ -38,8 +43,32 @@ pub struct ClientSpec {
     pub seed: u64,
     /// How long it may take after SIGTERM to hear of what it has sent.
     pub flush_ms_max: u64,
+    /// The client library that its application uses.
+    #[serde(default)]
+    pub library: Library,
+    /// Whether it records; false only to measure what recording costs.
+    #[serde(default = "recording")]
+    pub records: bool,
+    /// What becomes of it once it has died, by a fault or by what it was told.
+    #[serde(default)]
+    pub after_death: AfterDeath,
     /// One thread each.
     pub roles: Vec<RoleSpec>,
+}
+
+fn recording() -> bool {
+    true
+}
+
+/// What becomes of a client process once it has died.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AfterDeath {
+    /// It is started again with an identity of its own; what it was told to die by, it dies by once.
+    #[default]
+    Rise,
+    /// It stays away.
+    Stay,
 }
 
 /// Where a log lies.
@@ -62,8 +91,31 @@ pub enum RoleSpec {
     Producer(ProducerSpec),
     /// Reads through librdkafka.
     Consumer(ConsumerSpec),
+    /// Appends in transactions through librdkafka.
+    Transactor(TransactorSpec),
+    /// Makes a record of each record, through librdkafka.
+    Transform(TransformSpec),
+    /// Changes topics through the wire client.
+    Operator(OperatorSpec),
     /// Asks brokers for ends and windows through the wire client.
     Sampler(SamplerSpec),
+    /// Writes down how the cluster looks, over time.
+    Observer(ObserverSpec),
+}
+
+/// Somebody who changes topics while others work on them.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct OperatorSpec {
+    /// Who it is in the history.
+    pub process: ProcessId,
+    /// The number of the registers it writes: see [`crate::admin`].
+    pub group: u32,
+    /// The topics it makes are called this and a number.
+    pub prefix: String,
+    /// Replicas of their partitions.
+    pub replication: i16,
+    /// From one change to the next.
+    pub interval_ms: u64,
 }
 
 /// A sampler.
@@ -73,6 +125,31 @@ pub struct SamplerSpec {
     pub process: ProcessId,
     /// From one log's turn to the next log's.
     pub interval_ms: u64,
+    /// What it asks for beside ends and windows.
+    #[serde(default)]
+    pub also: Also,
+}
+
+/// An observer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ObserverSpec {
+    /// Who it is; it does nothing that a history holds.
+    pub process: ProcessId,
+    /// Where it writes.
+    pub path: PathBuf,
+    /// From one look to the next.
+    pub interval_ms: u64,
+}
+
+/// What a sampler asks for beside ends and windows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Also {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The stable end, the log's start and the leader's epoch.
+    Offsets,
 }
 
 /// Why a specification could not be used.
@@ -141,9 +218,16 @@ impl ClientSpec {
         for role in &self.roles {
             match role {
                 RoleSpec::Producer(p) => refuse(!p.is_possible(), "a producer without rate, keys or a valid writer")?,
-                RoleSpec::Consumer(ConsumerSpec { mode: ConsumerMode::Assign { logs: wanted }, .. }) => {
-                    refuse(!wanted.iter().all(|id| logs.contains(id)), "a consumer of a log that does not exist")?
+                RoleSpec::Consumer(c) => {
+                    let exist = |wanted: &[LogId]| wanted.iter().all(|id| logs.contains(id));
+                    let assigned = matches!(&c.mode, ConsumerMode::Assign { logs } if !exist(logs));
+                    refuse(assigned, "a consumer of a log that does not exist")?;
+                    refuse(!c.is_possible(), "a consumer without batches, or of a group without number or topics")?
                 }
+                RoleSpec::Transactor(t) => refuse(!t.is_possible(), "a transactor without rate or transactional.id")?,
+                RoleSpec::Transform(t) => refuse(!t.is_possible(), "a transform without batches or group")?,
+                RoleSpec::Operator(o) => refuse(o.interval_ms == 0, "an operator without interval")?,
+                RoleSpec::Observer(o) => refuse(o.interval_ms == 0, "an observer without interval")?,
                 RoleSpec::Sampler(s) => refuse(s.interval_ms == 0, "a sampler without interval")?,
             }
         }
@@ -167,6 +251,9 @@ mod tests {
             logs: vec![log(0), log(1)],
             seed: 0,
             flush_ms_max: 1,
+            library: Library::default(),
+            records: true,
+            after_death: AfterDeath::Rise,
             roles,
         }
     }
@@ -179,7 +266,8 @@ mod tests {
 
     fn consumer(log: u32) -> RoleSpec {
         let mode = ConsumerMode::Assign { logs: vec![LogId(log)] };
-        RoleSpec::Consumer(ConsumerSpec { process: ProcessId(0), mode, properties: BTreeMap::new() })
+        let (process, properties, app) = (ProcessId(0), BTreeMap::new(), ConsumerApp::default());
+        RoleSpec::Consumer(ConsumerSpec { process, mode, properties, app })
     }
 
     #[test]
@@ -200,7 +288,7 @@ mod tests {
             producer(paced, Spread::Keyed { keys: 0 }, 0),
             producer(paced, Spread::RoundRobin, history::Value::WRITER_MAX + 1),
             consumer(2),
-            RoleSpec::Sampler(SamplerSpec { process: ProcessId(0), interval_ms: 0 }),
+            RoleSpec::Sampler(SamplerSpec { process: ProcessId(0), interval_ms: 0, also: Also::Nothing }),
         ];
         for role in refused {
             assert!(spec(vec![role.clone()]).check().is_err(), "{role:?}");
@@ -209,6 +297,23 @@ mod tests {
         let mut twice = spec(vec![consumer(1)]);
         twice.logs[0].id = LogId(1);
         assert!(twice.check().is_err());
+    }
+
+    #[test]
+    fn a_new_life_has_names_of_its_own_and_is_not_told_to_die_again() {
+        let RoleSpec::Producer(mut dying) = producer(Load::ClosedLoop { outstanding_max: 1 }, Spread::RoundRobin, 0)
+        else {
+            unreachable!()
+        };
+        dying.app.dies = Some(Dies { after: 3, by: Ending::Kill });
+        let first = spec(vec![RoleSpec::Producer(dying)]);
+        let (second, names) = first.reborn(2, ProcessId(9), WriterId(70));
+        let (third, _) = second.reborn(3, ProcessId(10), WriterId(80));
+        assert_eq!((second.name.as_str(), third.name.as_str()), ("c-life-2", "c-life-3"));
+        assert_eq!((names[0].name.as_str(), names[0].writer), ("c-life-2", Some(WriterId(70))));
+        let RoleSpec::Producer(next) = &second.roles[0] else { panic!("the same role") };
+        assert_eq!((next.process, next.writer, next.app.dies), (ProcessId(9), WriterId(70), None));
+        assert_ne!((&second.journal, second.status_path()), (&first.journal, first.status_path()));
     }
 
     #[test]

@@ -144,6 +144,11 @@ pub enum Spread {
         /// How many keys, over 0.
         keys: u64,
     },
+    /// By each of `keys` in turn, so that a record's sequence tells its key; a key always goes to the same log.
+    Cycle {
+        /// How many keys, over 0.
+        keys: u64,
+    },
 }
 
 impl ProducerSpec {
@@ -154,6 +159,9 @@ impl ProducerSpec {
             Load::Wave { .. } => true,
         };
         let large = self.app.large.is_none_or(|large| large.every > 0);
-        paced && large && self.spread != Spread::Keyed { keys: 0 } && self.writer.0 <= history::Value::WRITER_MAX
+        paced
+            && large
+            && !matches!(self.spread, Spread::Keyed { keys: 0 } | Spread::Cycle { keys: 0 })
+            && self.writer.0 <= history::Value::WRITER_MAX
     }
 }

@@ -5,12 +5,14 @@ use super::data::topic_name;
 use super::error::WireError;
 use crate::clock::Deadline;
 use history::{LeaderEpoch, NodeId};
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest, MetadataRequest,
+    BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, MetadataRequest,
 };
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeMap;
@@ -120,6 +122,16 @@ impl Connection {
         let answer = self.call(&request, deadline)?;
         let told = answer.topics.first().ok_or_else(|| self.protocol("no answer about the new topic".into()))?;
         WireError::check_with("CreateTopics", told.error_code, told.error_message.as_deref())
+    }
+
+    /// Gives a topic partitions, so that it has `count`. Not to be repeated blindly: a lost answer may have been a yes.
+    pub fn create_partitions(&mut self, name: &str, count: i32, deadline: Deadline) -> Result<(), WireError> {
+        let topic =
+            CreatePartitionsTopic::default().with_name(topic_name(name)).with_count(count).with_assignments(None);
+        let request = CreatePartitionsRequest::default().with_topics(vec![topic]).with_timeout_ms(wait_ms(deadline));
+        let answer = self.call(&request, deadline)?;
+        let told = answer.results.first().ok_or_else(|| self.protocol("no answer about the partitions".into()))?;
+        WireError::check_with("CreatePartitions", told.error_code, told.error_message.as_deref())
     }
 
     /// Unmakes a topic.

@@ -73,6 +73,16 @@ impl Cluster {
         }
     }
 
+    /// Asks the first broker that there is a connection to, once: for changes that must not be repeated blindly.
+    pub fn anybody_once<T>(
+        &mut self,
+        deadline: Deadline,
+        ask: impl FnMut(&mut Connection, Deadline) -> Result<T, WireError>,
+    ) -> Result<T, WireError> {
+        let address = self.anybody(deadline, |connection, _| Ok(connection.address().to_owned()))?;
+        self.at(&address, deadline, ask)
+    }
+
     /// Asks the broker `node`, once.
     pub fn broker<T>(
         &mut self,
@@ -237,7 +247,7 @@ impl Cluster {
     }
 
     /// One attempt at one address. A connection that failed is dropped.
-    fn at<T>(
+    pub(super) fn at<T>(
         &mut self,
         address: &str,
         deadline: Deadline,

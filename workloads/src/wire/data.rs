@@ -10,6 +10,7 @@ use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{FetchRequest, ProduceRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
+use std::collections::BTreeSet;
 
 /// Which records a fetch or an end offset covers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -71,6 +72,29 @@ impl Fetched {
         }
         out.retain(|r| r.offset >= self.from);
         out
+    }
+}
+
+impl Fetched {
+    /// The same without markers and without the records of aborted transactions: what a reader of committed records is given.
+    pub fn committed(&self, run: u64) -> Vec<Record> {
+        let mut starts: Vec<(Offset, i64)> = self.aborted.iter().map(|(producer, first)| (*first, *producer)).collect();
+        starts.sort_unstable();
+        let mut starts = starts.into_iter().peekable();
+        let mut aborting = BTreeSet::new();
+        let mut kept = Vec::new();
+        for batch in &self.batches {
+            while let Some((_, producer)) = starts.next_if(|(first, _)| *first <= batch.last) {
+                aborting.insert(producer);
+            }
+            let producer = batch.producer.map(|producer| producer.id);
+            match (&batch.body, producer) {
+                (BatchBody::Control, Some(producer)) => _ = aborting.remove(&producer),
+                (_, Some(producer)) if batch.transactional && aborting.contains(&producer) => {}
+                _ => kept.push(batch.clone()),
+            }
+        }
+        Fetched { batches: kept, ..self.clone() }.read(run)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod connection;
 pub mod data;
 pub mod error;
+pub mod groups;
 pub mod offsets;
 pub mod producer_id;
 pub mod records;

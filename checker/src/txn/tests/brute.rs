@@ -205,3 +205,78 @@ fn cycles_are_found_as_by_brute_force() {
     }
     assert_eq!(seen.len(), CycleShape::all().count(), "one-sided sample: {seen:?}");
 }
+
+/// Where each record is known to stand: by its acknowledgement or by a read; (log, offset) to the transaction.
+fn places(all: &[Transaction]) -> BTreeMap<(u32, i64), usize> {
+    let appended = |op: &MicroOp| if let MicroOp::Append { value, .. } = op { Some(*value) } else { None };
+    let writer: BTreeMap<Value, usize> =
+        (0..).zip(all).flat_map(|(i, t)| t.ops.iter().filter_map(appended).map(move |value| (value, i))).collect();
+    let mut places = BTreeMap::new();
+    for op in all.iter().flat_map(|t| &t.ops) {
+        match op {
+            MicroOp::Append { log, value, place: Place::At(offset) } => {
+                places.insert((log.0, offset.0), writer[value]);
+            }
+            MicroOp::Read { log, records, .. } => {
+                places.extend(records.iter().map(|r| ((log.0, r.offset.0), writer[&r.value])));
+            }
+            _ => (),
+        }
+    }
+    places
+}
+
+/// Aborted records and own records that were read, sends that skip or go back, by their definitions.
+fn by_definition(all: &[Transaction]) -> BTreeSet<(FindingKind, usize)> {
+    let (places, mut found) = (places(all), BTreeSet::new());
+    for (reader, op) in all.iter().enumerate().flat_map(|(i, t)| t.ops.iter().map(move |op| (i, op))) {
+        let MicroOp::Read { log, records, .. } = op else { continue };
+        for writer in records.iter().map(|r| places[&(log.0, r.offset.0)]) {
+            if writer == reader {
+                found.insert((FindingKind::OwnRead, reader));
+            } else if all[writer].status == Aborted {
+                found.insert((FindingKind::AbortedRead, writer));
+            }
+        }
+    }
+    for (txn, transaction) in all.iter().enumerate() {
+        let told = transaction.ops.iter().filter_map(|op| match op {
+            MicroOp::Append { log, place: Place::At(offset), .. } => Some((log.0, offset.0)),
+            _ => None,
+        });
+        let told: Vec<(u32, i64)> = told.collect();
+        for (n, (log, from)) in told.iter().enumerate() {
+            let Some((_, to)) = told[n + 1..].iter().find(|later| later.0 == *log) else { continue };
+            let between = places.range((*log, from + 1)..(*log, (*to).max(from + 1)));
+            if to <= from {
+                found.insert((FindingKind::IntNonmonotonicSend, txn));
+            } else if between.into_iter().any(|(_, other)| *other != txn) {
+                found.insert((FindingKind::IntSendSkip, txn));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn reads_and_sends_are_judged_as_by_definition() {
+    let histories = std::env::var("STORMGLASS_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000u64);
+    let mut dice = Pcg64Mcg::seed_from_u64(3);
+    let mut seen: BTreeMap<FindingKind, u64> = BTreeMap::new();
+    for _ in 0..histories {
+        let all = sample(&mut dice);
+        let expected = by_definition(&all);
+        let kinds = [
+            FindingKind::OwnRead,
+            FindingKind::AbortedRead,
+            FindingKind::IntSendSkip,
+            FindingKind::IntNonmonotonicSend,
+        ];
+        let report = judge(&all, &[], &Names::default());
+        let named = report.findings.iter().filter(|f| kinds.contains(&f.kind)).map(|f| (f.kind, f.transactions[0]));
+        let found: BTreeSet<(FindingKind, usize)> = named.collect();
+        assert_eq!(found, expected, "{all:#?}");
+        expected.iter().for_each(|(kind, _)| *seen.entry(*kind).or_default() += 1);
+    }
+    assert_eq!(seen.len(), 4, "one-sided sample: {seen:?}");
+}

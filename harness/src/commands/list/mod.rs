@@ -38,7 +38,7 @@ fn say(rows: &[(String, String)]) {
 fn rows(what: Listed) -> Vec<(String, String)> {
     match what {
         Listed::Faults => FaultKind::all().map(|f| (f.name(), fault(f))).collect(),
-        Listed::Workloads => Workload::ALL.iter().map(|(name, what)| ((*name).into(), (*what).into())).collect(),
+        Listed::Workloads => Workload::ALL.iter().map(|row| (row.name.into(), row.what.into())).collect(),
         Listed::Claims | Listed::Anomalies => Vec::new(),
         Listed::Bugs => broker::bugs::ALL.iter().map(|b| (b.name().to_owned(), bug(*b))).collect(),
         Listed::Brokers => FORMS.iter().map(|(form, what)| ((*form).into(), (*what).into())).collect(),

@@ -13,6 +13,7 @@ const UNTIMED: &str = "the file's times enclose no operation";
 const SUBSCRIBED: &str = "the readers subscribe, and a rebalance may move them at any time (Jepsen allows it, too)";
 const WRITE_ORDER: &str =
     "it rests on the order of writes, which in a log is not that of transactions (Jepsen allows it, too)";
+const SHARED: &str = "writers share a log, and no log promises to keep them apart (Jepsen allows it, too)";
 const UNPROMISED: &str = "it depends on settings of the group's members, which the file does not tell";
 const UNSEEN: &str = "lost and not yet read look alike: a read of the log to its end after the last acknowledgement, or the \
                       replicas' logs, would decide";
@@ -103,7 +104,7 @@ fn contract_of(kinds: &[Kind]) -> Contract {
         for claim in [Claim::AtomicTxn, Claim::NoOwnUncommittedRead, Claim::TxnCycles] {
             contract = contract.forbid(claim);
         }
-        contract = contract.allow(Claim::TxnSerializable, WRITE_ORDER);
+        contract = contract.allow(Claim::TxnSerializable, WRITE_ORDER).allow(Claim::ContiguousSends, SHARED);
     }
     if kinds.contains(&Kind::Commit) {
         contract = contract.forbid(Claim::CommittedOffsetMonotonic).forbid(Claim::GenerationFenced);

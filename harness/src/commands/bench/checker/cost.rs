@@ -51,7 +51,8 @@ fn cpu() -> f64 {
     time.map_or(0.0, |t| t.tv_sec() as f64 + t.tv_nsec() as f64 / 1e9)
 }
 
-/// What a child process cost, its largest memory included.
+/// What a child process cost, its largest memory included: as the system counts, at least what this one had held when it
+/// was started, so that children are measured before anything large.
 #[derive(Clone, Copy, Debug)]
 pub struct Child {
     /// Its time.

@@ -29,9 +29,9 @@ pub fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
     say(&format!("machine: {}; rates are of CPU time on one core, best of {ROUNDS}\n", machine()));
     say("| piece | figure | cost |");
     say("|---|---|---|");
+    end_to_end(ops)?;
     scans(ops.min(10_000_000))?;
     claims(ops.min(10_000_000))?;
-    end_to_end(ops)?;
     of_transactions()?;
     of_registers()?;
     match &args.histories {

@@ -1,0 +1,72 @@
+//! An application that appends in transactions: so many records to each, over several logs, some of them aborted on purpose.
+
+use super::super::generator::Plan;
+use super::super::status::{Counts, Tally};
+use super::super::{ClientError, Context};
+use super::{Session, Step};
+use crate::clock::{self, Deadline};
+use crate::spec::TransactorSpec;
+use history::Value;
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Runs it until the process is asked to stop.
+pub fn run(context: &Context, spec: &TransactorSpec) -> Result<Tally, ClientError> {
+    let counts = Arc::new(Counts::default());
+    let seed = context.spec.seed ^ u64::from(spec.writer.0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut work = Work { context, spec, sequence: 0, number: 0, random: Pcg64Mcg::seed_from_u64(seed) };
+    let plan = Plan::new(clock::now(), spec.per_second);
+    while !context.stop.asked() {
+        let Some(session) = Session::start(context, spec.process, &spec.properties, &counts)? else { break };
+        work.go_on(&session, &plan)?;
+    }
+    let sent = counts.sent.load(Ordering::Relaxed);
+    Ok(counts.tally(spec.process, sent, 0))
+}
+
+struct Work<'a> {
+    context: &'a Context,
+    spec: &'a TransactorSpec,
+    sequence: u64,
+    number: u64,
+    random: Pcg64Mcg,
+}
+
+impl Work<'_> {
+    /// Transaction after transaction, until the session is of no more use or the process is asked to stop.
+    fn go_on(&mut self, session: &Session, plan: &Plan) -> Result<(), ClientError> {
+        loop {
+            self.number += 1;
+            // One that is behind begins at once: transactions are not piled up.
+            if self.context.stop.wait(Deadline(plan.due(self.number))) {
+                return Ok(());
+            }
+            if self.transaction(session)? == Step::Fatal {
+                return Ok(());
+            }
+        }
+    }
+
+    fn transaction(&mut self, session: &Session) -> Result<Step, ClientError> {
+        if session.begin(self.number)? == Step::Fatal {
+            return Ok(Step::Fatal);
+        }
+        let logs = &self.context.spec.logs;
+        let logs = &logs[..self.spec.logs.min(logs.len()).max(1)];
+        let (first, mut payload) = (self.random.random_range(0..logs.len()), Vec::new());
+        for n in 0..self.spec.records as usize {
+            let value = Value::new(self.spec.writer, self.sequence);
+            self.sequence += 1;
+            session.send(&logs[(first + n) % logs.len()], value, self.spec.record_bytes, &mut payload)?;
+        }
+        match self.random.random_range(0..100) < self.spec.abort_percent {
+            true => {
+                session.flush()?;
+                session.abort(self.number)
+            }
+            false => session.commit(self.context, self.number),
+        }
+    }
+}

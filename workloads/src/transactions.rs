@@ -1,0 +1,87 @@
+//! Applications that append in transactions over several logs, some aborted on purpose; consumers of committed records.
+//!
+//! A transaction becomes visible whole or not at all, an aborted one never; the order in which transactions depend on each other
+//! has no circle.
+
+use crate::queue::Queue;
+use crate::spec::{Also, RoleSpec, TransactorSpec};
+use crate::workload::{Crew, Need, Plan, Shape, Site};
+use checker::claim::Claim;
+use history::Role;
+use serde::{Deserialize, Serialize};
+
+/// As it is called.
+pub const NAME: &str = "transactions";
+/// In one line.
+pub const WHAT: &str = "transactions over several logs, some aborted; torn, aborted and dirty reads, cycles";
+
+/// Its shape.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Transactions {
+    /// Transactional processes, each with an id of its own.
+    pub transactors: u32,
+    /// Consumers.
+    pub consumers: u32,
+    /// Records of a transaction; the rate counts records.
+    pub records: u32,
+    /// So many of a hundred are aborted on purpose.
+    pub abort_percent: u32,
+}
+
+impl Default for Transactions {
+    fn default() -> Transactions {
+        Transactions { transactors: 3, consumers: 2, records: 6, abort_percent: 20 }
+    }
+}
+
+/// Transactions a second of all processes together where the load is not a rate.
+const PER_SECOND: f64 = 1000.0;
+/// More than this a synchronous client on a shared machine does not do.
+const PER_SECOND_EACH_MAX: f64 = 20.0;
+
+/// What transactions are judged by, beside what every log is.
+pub const CLAIMS: [Claim; 3] = [Claim::AtomicTxn, Claim::TxnCycles, Claim::NoOwnUncommittedRead];
+
+/// Adds transactional processes to a crew.
+pub fn transactors(crew: &mut Crew<'_>, site: &Site, shape: &Transactions) {
+    let all = match site.pace.load {
+        crate::spec::Load::OpenLoop { per_second } => per_second / f64::from(shape.records.max(1)),
+        _ => PER_SECOND,
+    };
+    let per_second = (all / f64::from(shape.transactors.max(1))).clamp(0.1, PER_SECOND_EACH_MAX);
+    for n in 1..=shape.transactors {
+        let mut properties = site.producer.clone();
+        properties.insert("transactional.id".into(), format!("stormglass-{:x}-{n}", site.run));
+        properties.entry("transaction.timeout.ms".into()).or_insert_with(|| TIMEOUT_MS.into());
+        crew.client(&format!("transactor-{n}"), Role::Producer, |process, writer| {
+            RoleSpec::Transactor(TransactorSpec {
+                process,
+                writer,
+                per_second,
+                records: shape.records,
+                logs: site.logs.len(),
+                abort_percent: shape.abort_percent,
+                record_bytes: site.pace.record_bytes,
+                properties,
+            })
+        });
+    }
+}
+
+/// A transaction whose process died is aborted after this long.
+pub const TIMEOUT_MS: &str = "30000";
+
+impl Shape for Transactions {
+    fn plan(&self, site: &Site) -> Plan {
+        let mut crew = Crew::new(site);
+        transactors(&mut crew, site, self);
+        crew.readers(self.consumers);
+        crew.sampler("sampler", Also::Offsets);
+        crew.plan(Queue::CLAIMS.iter().copied().chain(CLAIMS).collect())
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Transactions]
+    }
+}
