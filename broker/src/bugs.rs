@@ -93,9 +93,9 @@ bugs! {
         "With flush.messages=1 records are shown and acknowledged before they are on disk.";
     RecoveryKeepsTornBatch, "recovery-keeps-torn-batch", breaks "no-corruption", serves "D03",
         "Recovery after an unclean stop believes the headers of batches and checks no checksum.";
-    IndexOffByOne, "index-off-by-one", breaks "all-read-after-heal", serves "D06",
+    IndexOffByOne, "index-off-by-one", breaks "no-skip", serves "D06",
         "A consumer's read that begins at a batch boundary sometimes starts one batch too late.";
-    RetentionWrongClock, "retention-wrong-clock", breaks "no-acked-loss", serves "O02",
+    RetentionWrongClock, "retention-wrong-clock", breaks "no-unread-trim", serves "O02",
         "Retention takes microseconds for milliseconds, so that every closed segment is too old.";
     LogStartGoesBack, "log-start-goes-back", breaks "monotone-observables", serves "D06",
         "The start of a log is not kept in the checkpoint, so that deleted records come back after a restart.";

@@ -43,7 +43,7 @@ fn old_segments_go_on_every_replica_and_what_is_left_is_the_same() {
     for _ in 0..30 {
         assert_eq!(cluster.wire(leader).produce(T, batch(&numbered("v", 10), None), -1).error_code, 0);
     }
-    let start = until("the start to move", || Some(cluster.wire(leader).list(T, -2).offset).filter(|at| *at > 200));
+    let start = until("the start to move", || Some(cluster.wire(leader).list(T, -2).offset).filter(|at| *at > 100));
     assert!(start < 300 && cluster.wire(leader).fetch(T, start, 0).error_code == 0);
     for id in 1..=3 {
         until("segments to go", || {

@@ -31,17 +31,10 @@ const fn lacking(bug: &'static str, what: &'static str) -> Plant {
 
 /// A leader is killed while its followers lack what it has, before they leave the ISR.
 const LAGGING: &str = "queue --time 8s --faults kill-lagging-leader";
-/// Followers die, the leader goes on alone and dies, too; the followers come back first.
-const OUTLIVED: &str = "queue --time 10s --faults outlive-leader";
-/// As above, with followers that count as lagging long before they count as dead.
-const SILENT: &str = "queue --time 10s --faults outlive-leader -X broker:replica.lag.time.max.ms=300 \
-    -X broker:broker.session.timeout.ms=6000";
 /// A leader and another broker die together: who leads then is alone in its ISR for a while.
 const MAJORITY: &str = "queue --time 10s --faults kill-majority";
 /// A leader stands still for longer than its session lasts.
 const PAUSES: &str = "queue --time 10s --faults pause-leader";
-/// Retention looks often.
-const RETENTION: &str = "queue --time 8s --faults kill-follower -X broker:log.retention.check.interval.ms=1000";
 /// Every broker loses its power at once, and every record was to be on disk first.
 const DARKNESS: &str = "queue --time 10s --faults power-loss-all -X topic:flush.messages=1";
 
@@ -57,18 +50,21 @@ const TRANSACTIONS: &str = "transactions --time 8s --faults kill-follower";
 /// Every row.
 pub const ALL: &[Plant] = &[
     caught("ack-before-replicate", LAGGING),
-    caught("serve-list-offsets-before-hw-caught-up", MAJORITY),
+    lacking(
+        "serve-list-offsets-before-hw-caught-up",
+        "a new leader that is alone and does not know yet what was committed",
+    ),
     lacking("fetch-epoch-fencing-off", "a leader that dies right after a deposed replica has fetched from it"),
     lacking("truncate-to-high-watermark", "a leader that dies while its followers have just come back"),
-    caught("high-watermark-under-min-isr", OUTLIVED),
-    caught(
-        "fetch-at-least-one-batch-off",
-        "queue --time 6s --faults kill-follower --record 1200B -X consumer:fetch.message.max.bytes=1000",
+    lacking(
+        "high-watermark-under-min-isr",
+        "followers that stand still until they have left the ISR, and a leader that dies then",
     ),
+    lacking("fetch-at-least-one-batch-off", "a final reader whose limit is smaller than a batch"),
     lacking("epoch-lookup-exact", "three leaders in a row of which the middle one is not heard by the last"),
     lacking("isr-shrink-race", "a controller that is away while a follower falls silent"),
     caught("truncation-skipped", LAGGING),
-    caught("zombie-in-isr", SILENT),
+    lacking("zombie-in-isr", "followers that stand still for longer than they may lag, and a leader that dies then"),
     caught("stale-leader-accepts", PAUSES),
     caught("high-watermark-forgotten", MAJORITY),
     caught("list-offsets-log-end", LAGGING),
@@ -78,10 +74,10 @@ pub const ALL: &[Plant] = &[
     caught("two-leaders-in-one-epoch", LAGGING),
     lacking("config-change-lost", "a power loss of a leader that is alone"),
     caught("fsync-lies", DARKNESS),
-    caught("ack-before-flush", DARKNESS),
+    lacking("ack-before-flush", "a power loss between an append and a slow sync"),
     lacking("recovery-keeps-torn-batch", "a torn write"),
     caught("index-off-by-one", "queue --time 6s --faults kill-follower"),
-    caught("retention-wrong-clock", RETENTION),
+    lacking("retention-wrong-clock", "a contract that knows how long a topic keeps its records"),
     lacking("log-start-goes-back", "a workload that deletes records"),
     lacking("compaction-drops-last-value", "a workload that reads the last value of each key"),
     lacking("commit-acked-before-replicated", "a workload of consumer groups"),
