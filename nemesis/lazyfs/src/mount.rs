@@ -87,7 +87,9 @@ pub fn at(folder: &Path, namespace: &mut Namespace) -> io::Result<(OwnedFd, Moun
 
 fn directly(folder: &Path, namespace: &mut Namespace) -> io::Result<(OwnedFd, Mounted)> {
     let said = |what: &str, error: &dyn std::fmt::Display| io::Error::other(format!("{what}: {error}"));
-    let device = OpenOptions::new().read(true).write(true).open(DEVICE).map_err(|e| said(DEVICE, &e))?;
+    let open = || OpenOptions::new().read(true).write(true).open(DEVICE).map_err(|e| said(DEVICE, &e));
+    // No namespace is entered for nothing.
+    open()?;
     if *namespace == Namespace::Untried {
         *namespace = enter();
     }
@@ -96,7 +98,8 @@ fn directly(folder: &Path, namespace: &mut Namespace) -> io::Result<(OwnedFd, Mo
         Namespace::Shared(errno) => return Err(said("no mount namespace of our own", &errno)),
         Namespace::Untried => unreachable!("it was just tried"),
     };
-    let (uid, gid) = (geteuid(), getegid());
+    // A descriptor that was opened outside of the namespace cannot be mounted in it.
+    let (device, uid, gid) = (open()?, geteuid(), getegid());
     let others = if how == Mounted::ByRoot { ",allow_other" } else { "" };
     let options =
         format!("fd={},rootmode=40000,user_id={uid},group_id={gid},default_permissions{others}", device.as_raw_fd());

@@ -62,7 +62,7 @@ impl Pages {
         out
     }
 
-    /// Writes, growing it as needed.
+    /// Writes, growing it as needed; to write nothing changes nothing.
     pub fn write(&mut self, at: u64, data: &[u8]) {
         let mut done = 0;
         for (page, from, count) in parts(at, data.len()) {
@@ -70,7 +70,9 @@ impl Pages {
             Arc::make_mut(page)[from..from + count].copy_from_slice(&data[done..done + count]);
             done += count;
         }
-        self.len = self.len.max(at + done as u64);
+        if done > 0 {
+            self.len = self.len.max(at + done as u64);
+        }
     }
 
     /// Cuts it, or lengthens it by zeros.
@@ -144,6 +146,7 @@ mod tests {
         assert_eq!(pages.read(4090, 17), b"across the border");
         assert_eq!(pages.read(19_998, 100), b"\0\0far");
         assert_eq!((pages.len(), pages.stored()), (20_003, 3 * PAGE_BYTES));
+        pages.write(30_000, b"");
         assert!(pages.read(20_003, 1).is_empty() && pages.read(u64::MAX, 1).is_empty());
     }
 
