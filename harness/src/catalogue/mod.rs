@@ -85,7 +85,7 @@ fn workload(name: &str, seed: u64, workload: Workload) -> Scenario {
         workload,
         cluster: ClusterShape { partitions: 1, ..preset::CLUSTER },
         load: Load { time: Duration::from_secs(4), ..preset::LOAD },
-        floors: Floors { exposed_episodes_min: 0 },
+        floors: Floors { exposed_episodes_min: 0, ..Floors::default() },
         ..Scenario::new(name, seed)
     }
 }

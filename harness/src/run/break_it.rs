@@ -113,8 +113,8 @@ pub fn ground(scenario: &Scenario) -> Ground {
         brokers: shape.brokers.into(),
         controllers: shape.controllers.into(),
         replication: shape.replication.into(),
-        groups: scenario.workload.needs().contains(&Need::Groups),
-        transactions: scenario.workload.needs().contains(&Need::Transactions),
+        groups: scenario.workload.shape().needs().contains(&Need::Groups),
+        transactions: scenario.workload.shape().needs().contains(&Need::Transactions),
         timing: timing(scenario),
     }
 }
