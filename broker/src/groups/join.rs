@@ -15,6 +15,9 @@ use super::protocols;
 use super::record::Record;
 use super::settings::{Now, Settings, Turn};
 
+/// Most ids of one group that were given out and nobody has come back with.
+const PROMISES_MAX: usize = 10_000;
+
 /// What a joining client understands, by the version it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Manners {
@@ -78,6 +81,9 @@ impl Group {
     fn has_room(&self, member: &str, settings: &Settings) -> bool {
         let known = self.members.get(member);
         let promised = self.promised.len() - usize::from(self.promised.contains_key(member));
+        if promised >= PROMISES_MAX && known.is_none() {
+            return false;
+        }
         match &self.state {
             State::Empty => promised < settings.members_max,
             State::Preparing(_) => {

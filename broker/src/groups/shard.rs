@@ -19,6 +19,9 @@ use super::sync::Sync;
 use crate::bugs::Bug;
 use crate::ids::{Offset, TopicPartition};
 
+/// Most groups of one partition; whoever would begin another is told that nobody coordinates it.
+const GROUPS_MAX: usize = 100_000;
+
 /// What the log's records are taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -139,6 +142,9 @@ impl Groups {
         if !join.member.is_empty() && !self.groups.contains_key(name) {
             return out.not_joined(waiter, ResponseError::UnknownMemberId, &join.member);
         }
+        if self.is_full_for(name) {
+            return out.not_joined(waiter, ResponseError::CoordinatorNotAvailable, &join.member);
+        }
         let group = self.groups.entry(name.to_owned()).or_insert_with(|| Group::new(name));
         group.join(join, Turn { waiter, now, settings: &self.settings }, out);
         self.drop_blank(name);
@@ -183,6 +189,9 @@ impl Groups {
         transactional: bool,
         now: Now,
     ) -> Result<(), ResponseError> {
+        if self.is_full_for(name) {
+            return Err(ResponseError::CoordinatorNotAvailable);
+        }
         match self.groups.get_mut(name) {
             Some(group) => group.may_commit(by, transactional, (now, &self.settings)),
             None if by.generation < 0 || self.settings.bugs.has(Bug::GenerationUnchecked) => Ok(()),
@@ -327,6 +336,10 @@ impl Groups {
         if nothing && !group.offsets.has_pending() {
             out.records.push(Record::NoGroup(name.to_owned()));
         }
+    }
+
+    fn is_full_for(&self, name: &str) -> bool {
+        self.groups.len() >= GROUPS_MAX && !self.groups.contains_key(name)
     }
 
     fn drop_blank(&mut self, name: &str) {

@@ -23,6 +23,8 @@ const BROKER: &[(&str, &str)] = &[
     ("replica.fetch.wait.max.ms", "100"),
     ("controller.quorum.election.timeout.ms", "500"),
     ("controller.quorum.fetch.timeout.ms", "1000"),
+    // A group whose coordinator moves every few seconds would otherwise not come to work in a short run.
+    ("group.initial.rebalance.delay.ms", "0"),
     ("min.insync.replicas", "2"),
 ];
 

@@ -169,6 +169,21 @@ fn a_full_group_takes_nobody_and_keeps_whom_it_has() {
 }
 
 #[test]
+fn ids_nobody_comes_back_with_are_given_out_only_so_often() {
+    let mut world = world(Settings { members_max: usize::MAX, ..settings() });
+    let modest = |fresh: String| Join { manners: Manners::TakesId, ..join("", &fresh) };
+    let mut last = world.join(modest("first".to_owned()));
+    for number in 0..10_000 {
+        last = world.join(modest(number.to_string()));
+    }
+    assert_eq!(world.refused(last).0, ResponseError::GroupMaxSizeReached);
+    world.pass(SESSION_MS);
+    world.tick();
+    last = world.join(modest("later".to_owned()));
+    assert_eq!(world.refused(last).0, ResponseError::MemberIdRequired);
+}
+
+#[test]
 fn a_member_that_lost_its_answer_and_joins_again_is_told_the_same_generation() {
     let mut world = plain();
     let generation = world.at_work(&["a", "b"]);
