@@ -67,6 +67,17 @@ const TABLE: &[(&[&str], i32, &[&str])] = &[
     (&["list", "brokers"], 0, &["embedded"]),
     (&["list", "scenarios"], 0, &["P07"]),
     (&["list", "fault"], 64, &["faults"]),
+    (&["list", "workloads"], 0, &["consume-transform-produce", "bank", "compacted"]),
+    (&["list", "scenarios"], 0, &["P01", "C16", "T03"]),
+    (&["config", "show", "--origin"], 0, &["cluster.partitions", "default", "producer:acks", "the durable preset"]),
+    (
+        &["config", "show", "--origin", "-X", "producer:acks=1", "--partitions", "2"],
+        0,
+        &["-X producer:acks=1", "--partitions"],
+    ),
+    (&["run", "--workload", "grup"], 64, &["did you mean `group`?"]),
+    (&["run", "--client", "librdkafk"], 64, &["did you mean `librdkafka`?"]),
+    (&["run", "--workload", "group", "--client", "wire"], 64, &["neither"]),
 ];
 
 #[test]
@@ -80,6 +91,28 @@ fn every_command_line_is_answered_with_its_exit_code_and_never_a_panic() {
             assert!(text.contains(part), "{args:?} does not say {part}: {text}");
         }
     }
+}
+
+#[test]
+fn a_file_gives_options_the_environment_wins_over_it_and_a_flag_over_both() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("stormglass.toml"), "[cluster]\nbrokers = 5\npartitions = 7\n").expect("a file");
+    let shown = |variable: Option<&str>, flags: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stormglass"));
+        command.args(["config", "show", "--origin"]).args(flags).current_dir(folder.path());
+        variable.map(|value| command.env("STORMGLASS_PARTITIONS", value));
+        let text = text(&command.output().expect("the program was just built"));
+        let line = text.lines().find(|line| line.starts_with("cluster.partitions")).map(str::to_owned);
+        line.unwrap_or(text).split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    assert!(shown(None, &[]).starts_with("7 ") && shown(None, &[]).ends_with("stormglass.toml:3"));
+    assert_eq!(shown(Some("8"), &[]), "8 STORMGLASS_PARTITIONS");
+    assert_eq!(shown(Some("8"), &["--partitions", "9"]), "9 --partitions");
+    std::fs::write(folder.path().join("stormglass.toml"), "[cluster]\nbroker = 5\n").expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stormglass"));
+    let refused = command.args(["run"]).current_dir(folder.path()).output().expect("the program was just built");
+    assert_eq!(refused.status.code(), Some(65), "{}", text(&refused));
+    assert!(text(&refused).contains("stormglass.toml:2") && text(&refused).contains("did you mean `cluster.brokers`?"));
 }
 
 #[test]

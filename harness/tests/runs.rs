@@ -149,6 +149,28 @@ fn both_sides_of_p07_show_what_they_promise() {
 }
 
 #[test]
+fn a_group_that_commits_after_its_work_is_handed_everything_and_keeps_its_positions() {
+    let bench = Bench::new();
+    let run = ["run", "--workload", "group", "--time", "10s", "--seed", "1", "-q"];
+    exits(&bench.stormglass(&run), 0);
+    let verdict = bench.verdict();
+    let claim = |name: &str| {
+        let claims = verdict["claims"].as_array().expect("claims").clone();
+        claims.into_iter().find(|c| c["claim"] == name).expect("the claim")["verdict"]["finding"].clone()
+    };
+    assert_eq!([claim("group-at-least-once"), claim("committed-offset-monotonic")], ["held", "held"]);
+    assert!(bench.latest().join("cluster.jsonl").metadata().is_ok_and(|file| file.len() > 0));
+}
+
+#[test]
+fn what_a_clients_application_does_shows_and_is_cured() {
+    let bench = Bench::new();
+    let run = bench.stormglass(&["catalogue", "run", "p04", "--seed", "7", "-q"]);
+    exits(&run, 0);
+    assert!(text(&run).contains("P04 passed") && text(&run).contains("given up"), "{}", text(&run));
+}
+
+#[test]
 fn a_run_that_broke_nothing_is_inconclusive_and_says_which_floor_it_missed() {
     let bench = Bench::new();
     let run = bench.stormglass(&["run", "--time", "2s", "--faults", "none", "-q"]);

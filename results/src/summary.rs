@@ -154,7 +154,9 @@ fn parts(tally: &FaultTally) -> String {
 fn timing(page: &mut Page, timing: &Timing, names: &Names) {
     let header = ["p50", "p90", "p99", "p99.9", "max"].map(|name| format!("{name:>12}")).concat();
     page.entry("latency", &format!("{header}   from the intended send"));
-    for (name, figures) in [("  produce→ack", &timing.produce), ("  produce→deliver", &timing.deliver)] {
+    let always = [("  produce→ack", &timing.produce), ("  produce→deliver", &timing.deliver)];
+    let sometimes = [("  commit", &timing.commit), ("  transaction", &timing.transaction)];
+    for (name, figures) in always.into_iter().chain(sometimes.into_iter().filter(|(_, of)| of.count > 0)) {
         let Figures { count, p50_ns, p90_ns, p99_ns, p999_ns, max_ns } = *figures;
         let numbers = [p50_ns, p90_ns, p99_ns, p999_ns, max_ns].map(|ns| format!("{:>12}", duration(ns))).concat();
         page.entry(name, &if count == 0 { "none".to_owned() } else { numbers });

@@ -25,7 +25,7 @@ pub const WHAT: &str = "a group makes a record of each record; every input has o
 pub struct ConsumeTransformProduce {
     /// Producer processes.
     pub producers: u32,
-    /// Processes that transform; only the first one stands still or ends in the middle of its work, if any does.
+    /// Processes that transform; only the first one ends in the middle of its work, if any does.
     pub transformers: u32,
     /// The application.
     pub app: TransformApp,
@@ -58,9 +58,7 @@ impl Shape for ConsumeTransformProduce {
         let mut producer = site.producer.clone();
         producer.entry("transaction.timeout.ms".into()).or_insert_with(|| TIMEOUT_MS.into());
         for slot in 1..=self.transformers {
-            let first = |mishap: bool| mishap && slot == 1;
-            let (stalls, falls) = (self.app.stalls.filter(|_| first(true)), self.app.falls.filter(|_| first(true)));
-            let app = TransformApp { stalls, falls, ..self.app };
+            let app = TransformApp { falls: self.app.falls.filter(|_| slot == 1), ..self.app };
             crew.client(&format!("transformer-{slot}"), Role::Producer, |process, writer| {
                 RoleSpec::Transform(TransformSpec {
                     process,

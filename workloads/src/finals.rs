@@ -10,10 +10,10 @@ use crate::clock::{self, Deadline};
 use crate::journal::{Answer, Journal, JournalError, Subject};
 use crate::sink::Sink;
 use crate::spec::LogPlace;
-use crate::wire::{Cluster, Isolation, Window, WireError};
+use crate::wire::{Cluster, Isolation, OffsetAt, Window, WireError};
 use history::{Kind, LogId, Offset, Outcome, ProcessId, Record, Value};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 const WINDOW_BYTES: i32 = 1 << 20;
@@ -188,39 +188,54 @@ impl Reader<'_> {
         self.journal.observe(subject, clock::now(), Answer::ok(next))
     }
 
-    /// The committed records of an output log, as offsets and values of its input.
+    /// The committed records of an output log, as records of its input. One that stems from none keeps its own value: nobody
+    /// appended it there, and that is for the judge to see.
     fn effects(&mut self, from: LogId, output: LogId) -> Result<Vec<Record>, WireError> {
-        let place = self.place(output).cloned();
-        let Some(LogPlace { topic, partition, .. }) = place else { return Ok(Vec::new()) };
-        let stable = crate::wire::OffsetAt::Latest(Isolation::ReadCommitted);
-        let end = self.cluster.list_offset(&topic, partition, stable, self.deadline)?;
-        let (mut at, mut effects) = (Offset(0), Vec::new());
+        let inputs = self.records(from, Isolation::ReadUncommitted)?;
+        let inputs: HashMap<Offset, Value> = inputs.into_iter().map(|record| (record.offset, record.value)).collect();
+        let outputs = self.records(output, Isolation::ReadCommitted)?.into_iter().filter(|r| r.value.is_ordinary());
+        let stems = outputs.map(|record| (input(record.value), record.value)).filter(|((log, _), _)| *log == from);
+        let effect = |((_, offset), own): ((LogId, Offset), Value)| Record {
+            offset,
+            value: inputs.get(&offset).copied().unwrap_or(own),
+        };
+        Ok(stems.map(effect).collect())
+    }
+
+    /// Every record of a log that is read under an isolation.
+    fn records(&mut self, log: LogId, isolation: Isolation) -> Result<Vec<Record>, WireError> {
+        let Some(LogPlace { topic, partition, .. }) = self.place(log).cloned() else { return Ok(Vec::new()) };
+        let end = self.cluster.list_offset(&topic, partition, OffsetAt::Latest(isolation), self.deadline)?;
+        let (mut at, mut records) = (Offset(0), Vec::new());
         while at < end {
-            let isolation = Isolation::ReadCommitted;
             let window = Window { from: at, bytes_max: WINDOW_BYTES, wait_ms: WINDOW_WAIT_MS, isolation };
             let fetched = self.cluster.fetch(&topic, partition, window, self.deadline)?;
-            let outputs = fetched.committed(self.journal.run()).into_iter().filter(|r| r.value.is_ordinary());
-            let stems = outputs.map(|record| (input(record.value), record.value)).filter(|((log, _), _)| *log == from);
-            effects.extend(stems.map(|((_, offset), value)| Record { offset, value }));
+            records.extend(match isolation {
+                Isolation::ReadCommitted => fetched.committed(self.journal.run()),
+                Isolation::ReadUncommitted => fetched.read(self.journal.run()),
+            });
             if fetched.next <= at {
                 let what = format!("{topic}-{partition} ends at {} of {}", at.0, end.0);
                 return Err(WireError::Protocol { address: topic, what });
             }
             at = fetched.next;
         }
-        Ok(effects)
+        Ok(records)
     }
 
-    /// Journals effects as deliveries: from the log's beginning, each that lies before its predecessor by a new owner.
+    /// Journals effects as deliveries: from the log's beginning, each that does not follow its predecessor as a new beginning,
+    /// for nobody read the log in between.
     fn deliver(&self, of: (ProcessId, u32), log: LogId, effects: &[Record]) -> Result<(), JournalError> {
         let (reader, group) = of;
         let mut from = Offset(0);
-        for run in runs(effects) {
+        let runs = runs(effects);
+        let adjacent = |a: &Record, b: &Record| a.offset.0 + 1 == b.offset.0;
+        for run in runs.iter().flat_map(|run| run.chunk_by(adjacent)) {
             let subject = Subject { process: reader, kind: Kind::Assign, log, detail: of_group(group) };
             self.journal.observe(subject, clock::now(), Answer::ok(from))?;
             let first = run[0].offset;
             let subject = Subject { process: reader, kind: Kind::Poll, log, detail: first.0 as u64 };
-            self.journal.read(subject, clock::now(), &run)?;
+            self.journal.read(subject, clock::now(), run)?;
             from = Offset::UNKNOWN;
         }
         Ok(())

@@ -289,6 +289,7 @@ impl<'a> Crew<'a> {
             logs: self.site.logs.clone(),
             seed: self.site.seed,
             flush_ms_max: self.site.flush_ms_max,
+            library: self.site.library,
             records: true,
             after_death: AfterDeath::default(),
             roles: vec![role],

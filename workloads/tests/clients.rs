@@ -68,6 +68,7 @@ impl Stage {
             logs: self.logs(),
             seed: 1,
             flush_ms_max: 5_000,
+            library: Default::default(),
             records: true,
             after_death: AfterDeath::Stay,
             roles,
@@ -234,6 +235,48 @@ fn a_killed_producer_has_journalled_everything_that_reached_a_broker() {
         assert!(appends.invoked.len() as u64 >= kill_after / 2);
         assert_accounts_for(&appends, &stage.everything());
     }
+}
+
+#[test]
+fn a_producer_that_dies_as_it_was_told_leaves_records_nobody_reported_and_an_outbox_brings_them_back() {
+    let stage = Stage::new();
+    let patient = [("linger.ms", "60000"), ("batch.num.messages", "100000")];
+    let RoleSpec::Producer(mut dying) = producer(Load::Wave { records: 1000, wait_ms_max: PATIENCE_MS }, &patient)
+    else {
+        unreachable!()
+    };
+    dying.app.dies = Some(Dies { after: 300, by: Ending::Kill });
+    dying.app.outbox = Some(stage.folder.path().join("outbox"));
+    let mut client = stage.start("dying", vec![RoleSpec::Producer(dying.clone())]);
+    assert!(!client.wait().success());
+    let first = appends(&client.journal);
+    assert_eq!((first.invoked.len(), first.returned.len()), (300, 0));
+    let next = ProducerApp { dies: None, ..dying.app.clone() };
+    let load = Load::Wave { records: 0, wait_ms_max: PATIENCE_MS };
+    let properties = durable(Side::Producer);
+    let next = ProducerSpec { process: ProcessId(2), writer: WriterId(8), load, properties, app: next, ..dying };
+    let mut client = stage.start("next", vec![RoleSpec::Producer(next)]);
+    assert!(client.wait().success());
+    let second = appends(&client.journal);
+    assert_eq!(second.invoked.keys().collect::<Vec<_>>(), first.invoked.keys().collect::<Vec<_>>());
+    assert!(second.returned.values().all(|(_, outcome, _)| *outcome == Outcome::Ok));
+    assert_eq!(stage.everything().values().map(Vec::len).sum::<usize>(), 300);
+}
+
+#[test]
+fn a_full_queue_and_an_application_that_drops_leave_gaps_that_are_definite() {
+    let stage = Stage::new();
+    (1..=3).for_each(|n| stage.mock.broker_round_trip_time(n, Duration::from_millis(200)).unwrap());
+    let small = [("queue.buffering.max.messages", "10")];
+    let RoleSpec::Producer(mut spec) = producer(Load::Wave { records: 500, wait_ms_max: PATIENCE_MS }, &small) else {
+        unreachable!()
+    };
+    spec.app.on_full = OnFull::Drop;
+    let mut client = stage.start("drops", vec![RoleSpec::Producer(spec)]);
+    assert!(client.wait().success());
+    let tally = &Status::load(&client.status).unwrap().roles[0];
+    assert!(tally.fail > 0 && tally.ok + tally.fail == 500 && tally.queue_full_waits == 0, "{tally:?}");
+    assert_eq!(stage.everything().values().map(Vec::len).sum::<usize>() as u64, tally.ok);
 }
 
 #[test]

@@ -75,10 +75,10 @@ impl Partition {
         let mut inner = self.lock();
         let moment = self.moment(&inner);
         let leadership = self.leading(&inner, at.current_epoch)?;
-        if self.diverging(&inner, at)?.is_some() {
+        if self.diverging(&inner, at).or_else(|error| self.entitled(Err(error)))?.is_some() {
             return Ok(None);
         }
-        inner.in_range(at.offset)?;
+        inner.in_range(at.offset).or_else(|error| self.entitled(Err(error)))?;
         let unfenced = self.context.bugs.has(Bug::FencingOff);
         let known = leadership.broker_epoch(follower);
         let Role::Leader(leadership) = &mut inner.role else { return Err(PartitionError::NotLeader) };
@@ -106,14 +106,32 @@ impl Partition {
             return self.read_as_follower(&inner, at, committed);
         }
         let leadership = self.leading(&inner, at.current_epoch)?;
-        if let Some(diverging) = self.diverging(&inner, at)? {
+        let read = self.read_as_leader(&inner, leadership, reader, at);
+        let cuts = matches!(&read, Err(PartitionError::OffsetOutOfRange) | Ok(Fetched { diverging: Some(_), .. }));
+        if cuts { self.entitled(read) } else { read }
+    }
+
+    fn read_as_leader(
+        &self,
+        inner: &Inner,
+        leadership: &Leadership,
+        reader: Reader,
+        at: &ReadAt,
+    ) -> Result<Fetched, PartitionError> {
+        if let Some(diverging) = self.diverging(inner, at)? {
             return Ok(Fetched { diverging: Some(diverging), ..inner.bounds() });
         }
         inner.in_range(at.offset)?;
         match reader {
             Reader::Follower => inner.read_up_to(at, inner.visible_end()),
-            Reader::Consumer { committed, .. } => self.consume(&inner, leadership, at, committed),
+            Reader::Consumer { committed, .. } => self.consume(inner, leadership, at, committed),
         }
+    }
+
+    /// Where this leader's log ends makes others cut theirs or begin anew: it says so only while it surely leads. One that comes
+    /// back from a power loss without its tail, and has not heard yet that it was deposed, must not.
+    pub(super) fn entitled<T>(&self, answer: Result<T, PartitionError>) -> Result<T, PartitionError> {
+        if self.context.lease.held() { answer } else { Err(PartitionError::NotLeader) }
     }
 
     fn consume(

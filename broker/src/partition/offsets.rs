@@ -103,7 +103,8 @@ impl Partition {
     ) -> Result<Option<(LeaderEpoch, Offset)>, PartitionError> {
         let inner = self.lock();
         self.leading(&inner, asked)?;
-        Ok(inner.log.end_offset_for(epoch))
+        let end = inner.log.end_offset_for(epoch);
+        self.entitled(Ok(end))
     }
 
     /// The epoch in which this replica leads, if it does.

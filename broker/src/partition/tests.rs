@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -14,6 +16,7 @@ use uuid::Uuid;
 
 use super::{Context, Duty, Partition, PartitionError, Proposal, ReadAt, Reader};
 use crate::bugs::{Bug, Bugs};
+use crate::clock;
 use crate::config::{Config, TopicConfig};
 use crate::evidence::Events;
 use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset, PartitionEpoch, TopicPartition};
@@ -94,6 +97,16 @@ fn image() -> ClusterImage {
 }
 
 fn replica(folder: &TempDir, me: NodeId, rules: Rules, images: &watch::Receiver<Arc<ClusterImage>>) -> Partition {
+    leased(folder, me, rules, images, Lease::endless())
+}
+
+fn leased(
+    folder: &TempDir,
+    me: NodeId,
+    rules: Rules,
+    images: &watch::Receiver<Arc<ClusterImage>>,
+    lease: Lease,
+) -> Partition {
     let nought = Offset(0);
     let opening =
         Opening { stop: Stop::Clean, recovery_point: nought, log_start: nought, high_watermark: nought, now_ms: 0 };
@@ -103,7 +116,7 @@ fn replica(folder: &TempDir, me: NodeId, rules: Rules, images: &watch::Receiver<
         events: Events::discard(me),
         bugs: rules.bugs,
         lag_ns_max: rules.lag_ns_max,
-        lease: Lease::endless(),
+        lease,
         image: images.clone(),
     };
     let id = TopicPartition { topic: "t".to_owned(), index: 0 };
@@ -355,4 +368,31 @@ fn an_epoch_without_records_does_not_keep_its_leader_from_following() {
     let steps =
         [Step::Append, Step::Elect(0), Step::Learn(1), Step::Elect(0), Step::Learn(2), Step::Append, Step::Learn(1)];
     assert_eq!(holds(&steps, SOUND), (true, true));
+}
+
+/// One that comes back from a power loss without its tail, and has not heard yet that it was deposed, would make others cut theirs.
+#[test]
+fn a_leader_says_where_its_log_ends_only_while_it_surely_leads() {
+    let images = watch::Sender::new(Arc::new(image())).subscribe();
+    let heard = |ns| Lease::new(Arc::new(AtomicU64::new(ns)), Duration::from_secs(3600));
+    for (lease, told) in
+        [(heard(clock::boot_ns()), PartitionError::OffsetOutOfRange), (heard(0), PartitionError::NotLeader)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let leader = leased(&folder, REPLICAS[0], SOUND, &images, lease);
+        leader.apply(&PartitionImage::new(REPLICAS.to_vec(), REPLICAS.to_vec())).unwrap();
+        let at = ReadAt {
+            offset: Offset(7),
+            current_epoch: None,
+            last_epoch: None,
+            log_start: None,
+            bytes_max: 100,
+            at_least_one: true,
+        };
+        let consumer = Reader::Consumer { committed: false, anywhere: false };
+        for reader in [Reader::Follower, consumer] {
+            let read = leader.read(reader, &at).map(drop);
+            assert_eq!(format!("{:?}", read.unwrap_err()), format!("{told:?}"));
+        }
+    }
 }

@@ -12,7 +12,7 @@ use results::Exit;
 use std::path::Path;
 use workloads::library::Library;
 use workloads::properties::{self, Meaning, Side};
-use workloads::workload::Workload;
+use workloads::workload::{Need, Workload};
 
 /// Runs once and prints the summary.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
@@ -38,6 +38,14 @@ pub fn refuse(scenario: &Scenario) -> Result<(), Failure> {
     let has = systems::of(&scenario.system).capabilities();
     if let Some(skip) = has.refuse(scenario.workload.name(), &scenario.needs(&[])) {
         return Err(Failure::usage(skip.to_string()));
+    }
+    let groups = scenario.workload.shape().needs().iter().any(|need| matches!(need, Need::Groups | Need::Transactions));
+    if scenario.client == Library::Wire && groups {
+        let text = format!(
+            "the workload {} needs groups or transactions, and the client wire has neither",
+            scenario.workload.name()
+        );
+        return Err(Failure::usage(text));
     }
     if let Some(why) = scenario.client.missing() {
         return Err(Failure::usage(format!("the client {} cannot be used here: {why}", scenario.client.name())));

@@ -10,9 +10,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-const LEGEND: [&str; 4] = [
+const LEGEND: [&str; 5] = [
     "[Stormglass latency, nanoseconds, 1 s intervals from the start of the load, tags op.phase]",
     "[op: produce = intended send to acknowledgement, deliver = intended send to first poll by a consumer]",
+    "[commit = a position asked to be stored to its acknowledgement, transaction = begin to acknowledged commit]",
     "[phase: the earliest fault episode the operation overlaps, or quiet; an operation lies in the second it ended in]",
     "[Histogram log format version 1.3]",
 ];

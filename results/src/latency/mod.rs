@@ -1,7 +1,7 @@
 //! How long it took, from the moment the load's plan wanted each record sent: a generator that falls behind must not
 //! hide the delay it suffered (coordinated omission).
 //!
-//! `produce` ends with the acknowledgement; `deliver` with the first poll or fetch, by a consumer of the load, that holds
+//! `commit` and `transaction` begin when they were asked for. `produce` ends with the acknowledgement; `deliver` with the first poll or fetch, by a consumer of the load, that holds
 //! the record. An operation belongs to the earliest fault episode that it overlaps, else to `quiet`. **Invariant:** only
 //! what happened counts: an append that failed or that nobody knows the end of has no produce latency.
 
@@ -32,6 +32,10 @@ pub enum Timed {
     Produce,
     /// Intended send to first delivery.
     Deliver,
+    /// A position asked to be stored to its acknowledgement.
+    Commit,
+    /// Begin of a transaction to the acknowledgement of its commit.
+    Transaction,
 }
 
 impl Timed {
@@ -40,6 +44,8 @@ impl Timed {
         match self {
             Timed::Produce => "produce",
             Timed::Deliver => "deliver",
+            Timed::Commit => "commit",
+            Timed::Transaction => "transaction",
         }
     }
 }
@@ -96,6 +102,12 @@ pub struct Timing {
     pub produce: Figures,
     /// Intended send to first delivery, whole run.
     pub deliver: Figures,
+    /// Positions stored, whole run.
+    #[serde(default)]
+    pub commit: Figures,
+    /// Transactions committed, whole run.
+    #[serde(default)]
+    pub transaction: Figures,
     /// The same by phase.
     pub phases: Vec<PhaseFigures>,
     /// Appends asked for.
@@ -144,9 +156,11 @@ impl Latency {
         let histograms = histograms(&samples, tags.len());
         let whole = |timed| figures(tags.iter().zip(&histograms).filter(|(tag, _)| tag.0 == timed).map(|(_, h)| h));
         let (produce, deliver) = (whole(Timed::Produce), whole(Timed::Deliver));
+        let (commit, transaction) = (whole(Timed::Commit), whole(Timed::Transaction));
         let phases = by_phase(&tags, &histograms);
         let sends = appends().count() as u64;
-        let timing = Timing { produce, deliver, phases, sends, late_sends, longest_gap, longest_gaps };
+        let timing =
+            Timing { produce, deliver, commit, transaction, phases, sends, late_sends, longest_gap, longest_gaps };
         Latency { timing, samples, tags, epoch: recording.history.names.epoch }
     }
 }

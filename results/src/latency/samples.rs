@@ -4,6 +4,7 @@ use super::Timed;
 use crate::merge::Recording;
 use crate::phase::{Phases, QUIET};
 use history::{Kind, Nanos, Op, Outcome, Role, Value, WriterId};
+use std::collections::HashMap;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -21,12 +22,14 @@ pub struct Sample {
 /// All samples by rising second and tag; `tags` gets the tags they use.
 pub fn gather(recording: &Recording, phases: &Phases, tags: &mut Vec<(Timed, String)>) -> Vec<Sample> {
     let unknown = vec![None; phases.windows().len() + 1];
-    let known = [unknown.clone(), unknown];
+    let known = [unknown.clone(), unknown.clone(), unknown.clone(), unknown];
     let mut gatherer = Gatherer { epoch: recording.history.names.epoch, phases, tags, known };
     let mut samples: Vec<Sample> =
         acks(recording).map(|(from, to)| gatherer.sample(Timed::Produce, from, to)).collect();
     let deliveries = deliveries(recording);
     samples.extend(deliveries.into_iter().map(|(from, to)| gatherer.sample(Timed::Deliver, from, to)));
+    samples.extend(commits(recording).map(|(from, to)| gatherer.sample(Timed::Commit, from, to)));
+    samples.extend(transactions(recording).into_iter().map(|(from, to)| gatherer.sample(Timed::Transaction, from, to)));
     samples.sort_unstable_by_key(|sample| (sample.second, sample.tag));
     samples
 }
@@ -36,7 +39,7 @@ struct Gatherer<'a> {
     phases: &'a Phases,
     tags: &'a mut Vec<(Timed, String)>,
     /// By what is timed, and then by window, the quiet phase last.
-    known: [Vec<Option<u16>>; 2],
+    known: [Vec<Option<u16>>; 4],
 }
 
 impl Gatherer<'_> {
@@ -68,6 +71,21 @@ fn acks(recording: &Recording) -> impl Iterator<Item = (Nanos, Nanos)> {
     let ops = recording.history.ops.iter().zip(&recording.intended);
     let acked = |op: &Op| op.kind() == Kind::Append && op.outcome() == Outcome::Ok && op.returned != Nanos::NEVER;
     ops.filter(move |(op, _)| acked(op)).map(|(op, intended)| (*intended, op.returned))
+}
+
+/// Call and reply of every position stored.
+fn commits(recording: &Recording) -> impl Iterator<Item = (Nanos, Nanos)> {
+    let stored = |op: &&Op| op.kind() == Kind::Commit && op.outcome() == Outcome::Ok && op.returned != Nanos::NEVER;
+    recording.history.ops.iter().filter(stored).map(|op| (op.invoked, op.returned))
+}
+
+/// Begin and acknowledged end of every transaction committed.
+fn transactions(recording: &Recording) -> Vec<(Nanos, Nanos)> {
+    let of =
+        |kind| recording.history.ops.iter().filter(move |op: &&Op| op.kind() == kind && op.outcome() == Outcome::Ok);
+    let begins: HashMap<_, Nanos> = of(Kind::TxnBegin).map(|op| ((op.process(), op.detail), op.invoked)).collect();
+    let ended = of(Kind::TxnCommit).filter(|op| op.returned != Nanos::NEVER);
+    ended.filter_map(|op| Some((*begins.get(&(op.process(), op.detail))?, op.returned))).collect()
 }
 
 /// Intended send and first delivery of every record delivered.

@@ -131,10 +131,11 @@ impl Merger {
         match entry {
             Entry::Invoke { process, kind, log, detail, invoked, intended } => {
                 let mut op = Op::invoke(kind, process, log, invoked).with_detail(detail);
+                let mut wanted = intended;
                 if kind == Kind::Commit {
-                    op.offset = Offset(intended.0 as i64);
+                    (op.offset, wanted) = (Offset(intended.0 as i64), invoked);
                 }
-                self.invoke((process, kind, log, detail), op, intended);
+                self.invoke((process, kind, log, detail), op, wanted);
             }
             Entry::Return { process, kind, log, detail, returned, outcome, error, offset } => {
                 let reply = Reply { key: (process, kind, log, detail), returned, outcome, error, offset };

@@ -14,11 +14,13 @@ pub mod operator;
 pub mod outstanding;
 pub mod producer;
 pub mod sampler;
+pub mod single;
 pub mod status;
 pub mod stop;
 pub mod transactional;
 
 use crate::journal::{Journal, JournalError};
+use crate::library::Library;
 use crate::spec::{ClientSpec, ConsumerMode, RoleSpec, SpecError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -139,8 +141,10 @@ fn run_roles(context: &Context) -> Result<Vec<Tally>, ClientError> {
 
 fn run_role(context: &Context, role: &RoleSpec) -> Result<Tally, ClientError> {
     match role {
+        RoleSpec::Producer(p) if context.spec.library == Library::Wire => single::produce(context, p),
         RoleSpec::Producer(p) => producer::run(context, p),
         RoleSpec::Consumer(c) => match &c.mode {
+            ConsumerMode::Assign { logs } if context.spec.library == Library::Wire => single::consume(context, c, logs),
             ConsumerMode::Assign { logs } => consumer::run(context, c, logs),
             ConsumerMode::Group(group) => member::run(context, c, group),
         },

@@ -13,6 +13,7 @@ pub use producer::{AtExit, Dies, Ending, Large, Load, OnError, OnFull, ProducerA
 pub use rebirth::WRITERS_PER_LIFE;
 pub use transactional::{FallsBetween, Ids, Stall, TransactorSpec, TransformApp, TransformSpec, TransformStyle};
 
+use crate::library::Library;
 use history::{LogId, ProcessId};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -42,6 +43,9 @@ pub struct ClientSpec {
     pub seed: u64,
     /// How long it may take after SIGTERM to hear of what it has sent.
     pub flush_ms_max: u64,
+    /// The client library that its application uses.
+    #[serde(default)]
+    pub library: Library,
     /// Whether it records; false only to measure what recording costs.
     #[serde(default = "recording")]
     pub records: bool,
@@ -247,6 +251,7 @@ mod tests {
             logs: vec![log(0), log(1)],
             seed: 0,
             flush_ms_max: 1,
+            library: Library::default(),
             records: true,
             after_death: AfterDeath::Rise,
             roles,

@@ -104,6 +104,7 @@ fn specification(cluster: &Cluster, folder: &Path, name: &str) -> ClientSpec {
         logs: cluster.logs.clone(),
         seed: 1,
         flush_ms_max: 20_000,
+        library: Default::default(),
         records: true,
         after_death: AfterDeath::Stay,
         roles: vec![RoleSpec::Producer(ProducerSpec {

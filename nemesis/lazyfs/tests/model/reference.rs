@@ -180,8 +180,9 @@ impl Reference {
         let kept = view(&self.kept, &self.kept_names);
         let allowed = match loss {
             Loss::All => *left == kept,
-            Loss::Prefix => (0..=self.pending.len()).any(|count| *left == self.after(count, None)),
-            Loss::Torn => (0..=self.pending.len()).any(|count| self.torn(count).any(|state| *left == state)),
+            // The kernel may hand over a long write in parts, cut at pages.
+            Loss::Prefix => (0..=self.pending.len()).any(|count| self.torn(count, BLOCK).any(|state| *left == state)),
+            Loss::Torn => (0..=self.pending.len()).any(|count| self.torn(count, SECTOR).any(|state| *left == state)),
             Loss::Blocks => self.mixes(left),
         };
         if allowed { Ok(()) } else { Err(differences(left, &kept)) }
@@ -197,10 +198,10 @@ impl Reference {
         view(&contents, &names)
     }
 
-    fn torn(&self, count: usize) -> impl Iterator<Item = View> {
+    fn torn(&self, count: usize, unit: usize) -> impl Iterator<Item = View> {
         let borders = match self.pending.get(count) {
             Some(Change::Write(_, at, data)) => {
-                let inside = (*at..at + data.len()).filter(|place| place % SECTOR == 0).map(|place| place - at);
+                let inside = (*at..at + data.len()).filter(|place| place % unit == 0).map(|place| place - at);
                 std::iter::once(0).chain(inside).collect()
             }
             _ => vec![0],
