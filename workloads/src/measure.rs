@@ -8,14 +8,13 @@ use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 const PATIENCE_MS: u64 = 60_000;
-const LOOK: Duration = Duration::from_millis(50);
-const ROOM: Duration = Duration::from_millis(1);
+const POLL: Duration = Duration::from_micros(50);
+const POLL_EVERY: u64 = 500;
 
 /// Where to and how large.
 #[derive(Clone, Debug)]
@@ -46,11 +45,10 @@ pub enum MeasureError {
     },
 }
 
-/// Counts delivery reports, and wakes the one who waits for them: the client's own thread brings them.
+#[derive(Default)]
 struct Reports {
     delivered: AtomicU64,
     failed: AtomicU64,
-    waiter: Thread,
 }
 
 impl ClientContext for Reports {}
@@ -60,8 +58,7 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         let count = if result.is_ok() { &self.delivered } else { &self.failed };
-        count.fetch_add(1, Ordering::Release);
-        self.waiter.unpark();
+        count.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -73,8 +70,11 @@ pub fn throughput(target: &Target, records: u64) -> Result<Duration, MeasureErro
     let producer = producer(target, "5")?;
     let payload = vec![b'x'; target.record_bytes];
     let began = Instant::now();
-    for _ in 0..records {
+    for number in 1..=records {
         hand_over(&producer, target, &payload)?;
+        if number % POLL_EVERY == 0 {
+            producer.poll(Duration::ZERO);
+        }
     }
     await_all(&producer, records)?;
     Ok(began.elapsed())
@@ -98,41 +98,41 @@ pub fn round_trips(target: &Target, count: u64) -> Result<Vec<Duration>, Measure
     Ok(times)
 }
 
-fn producer(target: &Target, linger_ms: &str) -> Result<ThreadedProducer<Reports>, KafkaError> {
+fn producer(target: &Target, linger_ms: &str) -> Result<BaseProducer<Reports>, KafkaError> {
     ClientConfig::new()
         .set("bootstrap.servers", &target.bootstrap)
         .set("acks", "all")
         .set("enable.idempotence", "true")
         .set("linger.ms", linger_ms)
         .set("queue.buffering.max.messages", "200000")
-        .create_with_context(Reports { delivered: 0.into(), failed: 0.into(), waiter: thread::current() })
+        .create_with_context(Reports::default())
 }
 
-fn hand_over(producer: &ThreadedProducer<Reports>, target: &Target, payload: &[u8]) -> Result<(), KafkaError> {
+fn hand_over(producer: &BaseProducer<Reports>, target: &Target, payload: &[u8]) -> Result<(), KafkaError> {
     let mut record = BaseRecord::<(), [u8]>::to(&target.topic).payload(payload);
     loop {
         match producer.send(record) {
             Ok(()) => return Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                 record = back;
-                thread::park_timeout(ROOM);
+                producer.poll(POLL);
             }
             Err((error, _)) => return Err(error),
         }
     }
 }
 
-fn await_all(producer: &ThreadedProducer<Reports>, sent: u64) -> Result<(), MeasureError> {
+fn await_all(producer: &BaseProducer<Reports>, sent: u64) -> Result<(), MeasureError> {
     let (reports, deadline) = (producer.context(), Deadline::in_ms(PATIENCE_MS));
     loop {
-        let delivered = reports.delivered.load(Ordering::Acquire);
-        let failed = reports.failed.load(Ordering::Acquire);
+        let delivered = reports.delivered.load(Ordering::Relaxed);
+        let failed = reports.failed.load(Ordering::Relaxed);
         if delivered == sent {
             return Ok(());
         }
         if delivered + failed >= sent || deadline.passed() {
             return Err(MeasureError::Undelivered { sent, delivered, failed });
         }
-        thread::park_timeout(LOOK);
+        producer.poll(POLL);
     }
 }
