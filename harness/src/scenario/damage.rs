@@ -36,7 +36,7 @@ fn hit(aim: Aim, shape: ClusterShape) -> u16 {
         Aim::Some => brokers.saturating_sub(1).max(1),
         Aim::Minority => brokers.saturating_sub(1) / 2,
         Aim::Majority => brokers / 2 + 1,
-        Aim::Controller | Aim::Producer | Aim::Consumer => 0,
+        Aim::Controller | Aim::Producer | Aim::Consumer | Aim::Requests(_) => 0,
     };
     nodes.min(shape.replication)
 }
