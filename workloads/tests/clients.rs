@@ -240,7 +240,7 @@ fn a_killed_producer_has_journalled_everything_that_reached_a_broker() {
 #[test]
 fn a_producer_that_dies_as_it_was_told_leaves_records_nobody_reported_and_an_outbox_brings_them_back() {
     let stage = Stage::new();
-    let patient = [("linger.ms", "60000"), ("batch.num.messages", "100000")];
+    let patient = [("linger.ms", "5000"), ("batch.num.messages", "100000")];
     let RoleSpec::Producer(mut dying) = producer(Load::Wave { records: 1000, wait_ms_max: PATIENCE_MS }, &patient)
     else {
         unreachable!()

@@ -107,8 +107,12 @@ impl Pipe {
 
     async fn carry(&mut self) -> io::Result<()> {
         let mut buffer = BytesMut::with_capacity(READ_BYTES);
-        while !(self.ended && self.queue.is_empty()) {
+        loop {
             self.look()?;
+            // The end of the stream is held as the bytes before it are.
+            if self.ended && self.queue.is_empty() && !self.sky.holds {
+                return Ok(());
+            }
             let may_write = !self.sky.holds && !self.queue.is_empty();
             let may_read = !self.ended && self.queued_bytes < HELD_BYTES_MAX;
             let (due, front) = self.queue.front().map_or((self.latest_due, &[][..]), |(due, bytes)| (*due, &bytes[..]));
@@ -129,7 +133,6 @@ impl Pipe {
                 }
             }
         }
-        Ok(())
     }
 
     /// Sees to it that `sky` is that of the network as it is now.
