@@ -37,8 +37,23 @@ impl Default for Compacted {
     }
 }
 
+/// Batches per segment, at the least.
+const BATCHES_MIN: u64 = 4;
+
+impl Compacted {
+    /// The same site with batches that fit a segment, unless somebody asked for others: a larger one is refused
+    /// (RECORD_LIST_TOO_LARGE), and an idempotent librdkafka then counts anew, so that what it sends again stands twice.
+    fn bounded(&self, site: &Site) -> Site {
+        let mut site = site.clone();
+        let bytes = (self.segment_bytes / BATCHES_MIN).max(1);
+        site.producer.entry("batch.size".into()).or_insert(bytes.to_string());
+        site
+    }
+}
+
 impl Shape for Compacted {
     fn plan(&self, site: &Site) -> Plan {
+        let site = &self.bounded(site);
         let mut crew = Crew::new(site);
         crew.producers(self.producers, Spread::Cycle { keys: self.keys }, &ProducerApp::default());
         crew.readers(self.consumers);
