@@ -130,6 +130,20 @@ impl Clients {
         all.filter(|(_, client)| !matches!(client.state, State::Gone)).map(|(id, client)| (id, part(client))).collect()
     }
 
+    /// The first group that any of them is a member of.
+    pub fn group(&self) -> Option<String> {
+        self.roles().find_map(|role| role.group().map(str::to_owned))
+    }
+
+    /// The first transactional id that any of them uses.
+    pub fn transactional_id(&self) -> Option<String> {
+        self.roles().find_map(RoleSpec::transactional_id)
+    }
+
+    fn roles(&self) -> impl Iterator<Item = &RoleSpec> {
+        self.clients.iter().flat_map(|client| &client.spec.roles)
+    }
+
     /// What a client's process is doing.
     pub fn state(&self, id: ClientId) -> NodeState {
         match self.clients.get(id.0 as usize).map(|client| client.state) {

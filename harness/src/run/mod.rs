@@ -8,6 +8,7 @@ mod break_it;
 mod bring_up;
 mod clients;
 mod collect;
+mod duties;
 mod effective;
 mod interrupt;
 mod live;
