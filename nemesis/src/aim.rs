@@ -165,6 +165,11 @@ impl Aim {
         }
     }
 
+    /// True if it hits processes of clients.
+    pub fn is_of_clients(self) -> bool {
+        matches!(self, Aim::Producer | Aim::Consumer)
+    }
+
     /// True if it hits one process, never several.
     pub fn is_single(self) -> bool {
         !matches!(

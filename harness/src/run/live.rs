@@ -15,6 +15,7 @@ use nemesis::network::{Network, Traffic};
 use nemesis::skew::{ClockReading, Skew};
 use nemesis::{Actor, ClientId, ClientPart};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use workloads::clock::{self, Deadline};
 use workloads::spec::LogPlace;
 use workloads::wire::{Connection, PartitionView, WireError};
@@ -137,6 +138,12 @@ impl Cluster for Live<'_> {
         match Connection::open(&plan.address.to_string(), CLIENT, deadline) {
             Ok(_) => Probe::Answered,
             Err(WireError::Timeout { .. }) => Probe::TimedOut,
+            // A controller may speak a protocol of its own, and hangs up on another one: that, too, is an answer.
+            Err(WireError::Io { source, .. })
+                if plan.role == NodeRole::Controller && source.kind() != ErrorKind::ConnectionRefused =>
+            {
+                Probe::Answered
+            }
             Err(_) => Probe::Refused,
         }
     }
@@ -190,7 +197,11 @@ impl Cluster for Live<'_> {
     }
 
     fn mend(&mut self, who: Actor) -> Result<(), Refusal> {
-        self.nodes.holds().mend(node(who)?)
+        match who {
+            Actor::Client(client) => self.clients.mend(client),
+            who => self.nodes.holds().mend(node(who)?)?,
+        }
+        Ok(())
     }
 
     fn break_disk(&mut self, node: NodeId, fault: DiskFault) -> Result<(), Refusal> {
@@ -206,11 +217,17 @@ impl Cluster for Live<'_> {
     }
 
     fn skew_clock(&mut self, who: Actor, skew: Skew) -> Result<(), Refusal> {
-        self.nodes.holds().skew(node(who)?, skew)
+        match who {
+            Actor::Client(client) => self.clients.skew(client, skew),
+            who => self.nodes.holds().skew(node(who)?, skew),
+        }
     }
 
     fn clock_reading(&mut self, who: Actor) -> Result<ClockReading, Refusal> {
-        self.nodes.holds().clock_reading(node(who)?)
+        match who {
+            Actor::Client(client) => self.clients.clock_reading(client),
+            who => self.nodes.holds().clock_reading(node(who)?),
+        }
     }
 }
 

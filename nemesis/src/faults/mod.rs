@@ -1,6 +1,5 @@
 //! The harms, one a file.
 
-pub mod bit_rot;
 pub mod clock_drift;
 pub mod clock_jump;
 pub mod clock_strobe;
@@ -12,6 +11,7 @@ pub mod fsync_error;
 pub mod fsync_hang;
 pub mod fsync_lies;
 pub mod fsync_slow;
+pub mod io_error;
 pub mod isolate;
 pub mod kill;
 pub mod kill_lagging;
@@ -24,17 +24,14 @@ pub mod outlive;
 pub mod partition;
 pub mod pause;
 pub mod power_loss;
-pub mod read_error;
 pub mod reset;
 pub mod restart;
 pub mod rolling_restart;
 pub mod slow;
+pub mod spoil;
 pub mod stall;
 pub mod terminate;
 pub mod throttle;
-pub mod truncate;
-pub mod wipe;
-pub mod write_error;
 
 use crate::actor::Actor;
 use crate::aim::Aim;
