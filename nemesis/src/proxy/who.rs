@@ -77,8 +77,9 @@ impl Finder {
     fn find(&mut self, peer: SocketAddr, here: SocketAddr) -> Actor {
         let (SocketAddr::V4(peer), SocketAddr::V4(here)) = (peer, here) else { return Actor::Observer };
         let inode = match self.diag.as_ref().map(|diag| ask_kernel(diag, peer, here)) {
-            Some(Ok(told)) => told.or_else(|| look_up(&TABLES[1..], peer, here)),
-            Some(Err(_)) | None => look_up(TABLES, peer, here),
+            // It finds sockets of the other family, too. A table is the whole machine's: to read it for who has gone would be dear.
+            Some(Ok(told)) => told,
+            Some(Err(_)) | None => look_up(peer, here),
         };
         let Some(inode) = inode else { return Actor::Observer };
         let link = format!("socket:[{inode}]");
@@ -169,12 +170,10 @@ fn inode_of(answer: &[u8]) -> Option<u32> {
     (kind == BY_FAMILY && inode != 0).then_some(inode)
 }
 
-/// A socket of the other family may speak to us, too; it stands in the second table only.
-const TABLES: &[&str] = &["/proc/net/tcp", "/proc/net/tcp6"];
-
 /// The same from `/proc/net`, where the kernel does not answer questions.
-fn look_up(tables: &[&str], peer: SocketAddrV4, here: SocketAddrV4) -> Option<u32> {
+fn look_up(peer: SocketAddrV4, here: SocketAddrV4) -> Option<u32> {
     let wanted = (hex(peer), hex(here));
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     tables.iter().find_map(|table| {
         let text = fs::read_to_string(table).ok()?;
         text.lines().skip(1).find_map(|line| inode_in(line, &wanted))
@@ -207,11 +206,27 @@ mod tests {
         else {
             panic!("both are IPv4")
         };
-        let inode = look_up(TABLES, peer, here).unwrap();
+        let inode = look_up(peer, here).unwrap();
         assert!(has_open(std::process::id(), &format!("socket:[{inode}]")));
         if let Some(diag) = &Finder::new().diag {
             assert_eq!(ask_kernel(diag, peer, here).unwrap(), Some(inode));
         }
+    }
+
+    #[test]
+    fn a_socket_of_the_other_family_is_found_by_the_kernel() {
+        let Ok(server) = TcpListener::bind("[::]:0") else { return };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.local_addr().unwrap().port()));
+        let client = TcpStream::connect(address).unwrap();
+        let (accepted, _) = server.accept().unwrap();
+        let (SocketAddr::V4(client), SocketAddr::V4(here)) = (client.local_addr().unwrap(), address) else {
+            panic!("both are IPv4")
+        };
+        if let Some(diag) = &Finder::new().diag {
+            let inode = ask_kernel(diag, here, client).unwrap().unwrap();
+            assert!(has_open(std::process::id(), &format!("socket:[{inode}]")));
+        }
+        drop(accepted);
     }
 
     #[test]
