@@ -61,7 +61,7 @@ fn patience_ms(aim: Aim, timing: &Timing) -> u64 {
 /// Nodes whose links can be broken.
 const LINKED: &[Aim] = Aim::NODES;
 
-/// Whose disk can be hit: that of any broker that matters.
+/// Whose disk can be hit: that of any broker that matters; they are also the nodes that clients speak to.
 const DISKS: &[Aim] = &[
     Aim::Leader,
     Aim::Follower,
