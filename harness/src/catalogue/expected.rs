@@ -35,6 +35,7 @@ impl Expected {
     }
 
     /// The run's verdict is VIOLATION: the system breaks what its configuration promises.
+    #[cfg_attr(not(test), allow(dead_code))]
     pub fn and_violates(mut self) -> Expected {
         self.violates = true;
         self

@@ -29,7 +29,6 @@ pub mod r10;
 pub mod t01;
 pub mod t02;
 pub mod t03;
-pub mod t05;
 pub mod t06;
 
 pub use effect::{Effect, Effects};
@@ -150,7 +149,6 @@ pub const ALL: &[Entry] = &[
     t01::ENTRY,
     t02::ENTRY,
     t03::ENTRY,
-    t05::ENTRY,
     t06::ENTRY,
 ];
 
