@@ -27,7 +27,9 @@ pub fn tried(folder: &Path, processes: &mut Processes) -> Result<Duration, Strin
     let seat = ports::seats(1, None, false).and_then(|seats| seats.first().copied()).ok_or("there is no free port")?;
     let door = DoorSpec { node: NODE, listens: seat.listens, target, speech: Speech::Opaque };
     let mut hold = Hold::before(vec![door], folder, processes).map_err(|failure| failure.text)?;
-    let client = TcpStream::connect_timeout(&seat.listens, PATIENCE).map_err(|e| format!("the proxy: {e}"))?;
+    // It takes orders a moment before its doors are open.
+    let client = wait::until(PATIENCE, || TcpStream::connect_timeout(&seat.listens, PATIENCE).ok());
+    let client = client.ok_or("the proxy listens nowhere")?;
     let seen = converse(client, &server, &mut hold);
     hold.end(processes);
     seen.map_err(|e| format!("the proxy does not hold the network: {e}"))
