@@ -1,7 +1,7 @@
-//! Topics made and given partitions while others append: what was acknowledged is not forgotten.
+//! Topics made, given partitions and configured while others append: what was acknowledged is not forgotten.
 //!
 //! How many partitions a topic has is a register that an operator writes ([`crate::client::operator`]) and that is read after the
-//! load. It is journalled as a position of a group of its own, for which the judge already knows what may not happen: that an
+//! load, and so is a config of it, whose every value is another. Each is journalled as a position of a group of its own, for which the judge already knows what may not happen: that an
 //! acknowledged write is gone, or a value is read that nobody wrote.
 
 use crate::finals::Final;
@@ -16,14 +16,20 @@ use serde::{Deserialize, Serialize};
 /// As it is called.
 pub const NAME: &str = "admin";
 /// In one line.
-pub const WHAT: &str = "topics are made and given partitions under load; no acknowledged change is forgotten";
+pub const WHAT: &str = "topics are made, given partitions, configured under load; no acknowledged change is forgotten";
 
 /// Topics an operator makes.
 pub const TOPICS_MAX: u32 = 8;
 /// Partitions it gives each.
-pub const PARTITIONS_MAX: i32 = 12;
-/// The first of the registers' numbers; each topic has one.
-const REGISTERS: u32 = 100;
+pub const PARTITIONS_MAX: u32 = 12;
+/// Registers: first how many partitions each topic has, then how each is configured.
+pub const REGISTERS: u32 = 2 * TOPICS_MAX;
+/// The config that is changed.
+pub const CONFIG: &str = "retention.ms";
+/// Its first version is one more.
+const CONFIG_BASE: u64 = 604_800_000;
+/// The number of the first register.
+const FIRST_REGISTER: u32 = 100;
 const INTERVAL_MS: u64 = 400;
 
 /// Its shape.
@@ -45,6 +51,17 @@ pub fn topic_name(prefix: &str, topic: u32) -> String {
     format!("{prefix}-admin-{topic}")
 }
 
+/// The config's value in a version.
+pub fn config_value(version: u32) -> String {
+    (CONFIG_BASE + u64::from(version)).to_string()
+}
+
+/// The version whose value this is; none if it is no version's.
+pub fn config_version(value: &str) -> Option<i64> {
+    let above = value.parse::<u64>().ok()?.checked_sub(CONFIG_BASE)?;
+    i64::try_from(above).ok().filter(|version| *version > 0)
+}
+
 impl Shape for Admin {
     fn plan(&self, site: &Site) -> Plan {
         let mut crew = Crew::new(site);
@@ -56,13 +73,13 @@ impl Shape for Admin {
         crew.client("operator", Role::Sampler, |process, _| {
             RoleSpec::Operator(OperatorSpec {
                 process,
-                group: REGISTERS,
+                group: FIRST_REGISTER,
                 prefix: operator,
                 replication: site.replication,
                 interval_ms: INTERVAL_MS,
             })
         });
-        crew.last("topics", |reader| Final::Topics { reader, group: REGISTERS, prefix });
+        crew.last("topics", |reader| Final::Topics { reader, group: FIRST_REGISTER, prefix });
         crew.plan(Queue::CLAIMS.iter().copied().chain([Claim::CommittedOffsetMonotonic]).collect())
     }
 
@@ -72,5 +89,16 @@ impl Shape for Admin {
 
     fn bind(&self, contract: Contract) -> Contract {
         contract.forbid(Claim::CommittedOffsetMonotonic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_tells_its_version_and_a_default_none() {
+        assert!((1..100).all(|version| config_version(&config_value(version)) == Some(i64::from(version))));
+        assert_eq!(["604800000", "-1", "", "1"].map(config_version), [None; 4]);
     }
 }

@@ -10,7 +10,7 @@ use crate::clock::{self, Deadline};
 use crate::journal::{Answer, Journal, JournalError, Subject};
 use crate::sink::Sink;
 use crate::spec::LogPlace;
-use crate::wire::{Cluster, Isolation, OffsetAt, Window, WireError};
+use crate::wire::{Cluster, ConfigOf, Isolation, OffsetAt, Window, WireError};
 use history::{Kind, LogId, Offset, Outcome, ProcessId, Record, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -62,7 +62,7 @@ pub enum Final {
         /// The logs it is fed from.
         logs: Vec<LogId>,
     },
-    /// How many partitions an operator's topics have.
+    /// How many partitions an operator's topics have, and how they are configured.
     Topics {
         /// Who reads, in the history.
         reader: ProcessId,
@@ -130,7 +130,9 @@ impl Reader<'_> {
             }
             Final::Topics { reader, group, prefix } => {
                 for topic in 0..admin::TOPICS_MAX {
-                    self.partitions((*reader, *group + topic), &admin::topic_name(prefix, topic))?;
+                    let name = admin::topic_name(prefix, topic);
+                    self.partitions((*reader, *group + topic), &name)?;
+                    self.config((*reader, *group + admin::TOPICS_MAX + topic), &name)?;
                 }
                 Ok(())
             }
@@ -153,6 +155,24 @@ impl Reader<'_> {
         let Some(most) = most else { return Ok(()) };
         let subject = Subject { process: reader, kind: Kind::Committed, log: LogId(0), detail: of_group(group) };
         self.journal.observe(subject, invoked, Answer::ok(Offset(most)))
+    }
+
+    /// The latest version of a topic's config that any of a few answers tells.
+    fn config(&mut self, (reader, group): (ProcessId, u32), topic: &str) -> Result<(), JournalError> {
+        let (invoked, of) = (clock::now(), ConfigOf::Topic(topic.to_owned()));
+        let mut latest: Option<i64> = None;
+        for _ in 0..LOOKS {
+            if let Ok(configs) = self.cluster.anybody(self.deadline, |c, d| c.describe_configs(&of, d)) {
+                let value = configs.get(admin::CONFIG).and_then(|config| config.value.as_deref());
+                latest = latest.max(Some(value.and_then(admin::config_version).unwrap_or(-1)));
+            }
+            if !clock::between_attempts(BETWEEN_LOOKS_MS, self.deadline) {
+                break;
+            }
+        }
+        let Some(latest) = latest else { return Ok(()) };
+        let subject = Subject { process: reader, kind: Kind::Committed, log: LogId(0), detail: of_group(group) };
+        self.journal.observe(subject, invoked, Answer::ok(Offset(latest)))
     }
 
     fn place(&self, log: LogId) -> Option<&LogPlace> {

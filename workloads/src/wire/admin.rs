@@ -9,14 +9,18 @@ use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
+use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{
     BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeQuorumRequest, MetadataRequest,
+    DescribeConfigsRequest, DescribeQuorumRequest, IncrementalAlterConfigsRequest, MetadataRequest,
 };
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeMap;
+
+/// The number of topics among kinds of resources.
+const TOPIC: i8 = 2;
 
 /// A cluster as one broker sees it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -135,6 +139,27 @@ impl Connection {
         WireError::check_with("CreatePartitions", told.error_code, told.error_message.as_deref())
     }
 
+    /// Gives a topic's config a value. A lost answer may have been a yes.
+    pub fn set_config(
+        &mut self,
+        topic: &str,
+        (name, value): (&str, &str),
+        deadline: Deadline,
+    ) -> Result<(), WireError> {
+        let config = AlterableConfig::default()
+            .with_name(StrBytes::from_string(name.to_owned()))
+            .with_config_operation(0)
+            .with_value(Some(StrBytes::from_string(value.to_owned())));
+        let resource = AlterConfigsResource::default()
+            .with_resource_type(TOPIC)
+            .with_resource_name(StrBytes::from_string(topic.to_owned()))
+            .with_configs(vec![config]);
+        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+        let answer = self.call(&request, deadline)?;
+        let told = answer.responses.first().ok_or_else(|| self.protocol("no answer about the config".into()))?;
+        WireError::check_with("IncrementalAlterConfigs", told.error_code, told.error_message.as_deref())
+    }
+
     /// Unmakes a topic.
     pub fn delete_topic(&mut self, name: &str, deadline: Deadline) -> Result<(), WireError> {
         let request =
@@ -151,7 +176,7 @@ impl Connection {
         deadline: Deadline,
     ) -> Result<BTreeMap<String, ConfigValue>, WireError> {
         let (kind, name) = match of {
-            ConfigOf::Topic(name) => (2, name.clone()),
+            ConfigOf::Topic(name) => (TOPIC, name.clone()),
             ConfigOf::Broker(id) => (4, id.0.to_string()),
         };
         let resource = DescribeConfigsResource::default()

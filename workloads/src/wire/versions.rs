@@ -36,6 +36,7 @@ pub const SPOKEN: &[Spoken] = &[
     spoken(ApiKey::OffsetForLeaderEpoch, "OffsetForLeaderEpoch", 2, 4),
     spoken(ApiKey::DescribeConfigs, "DescribeConfigs", 1, 4),
     spoken(ApiKey::DescribeQuorum, "DescribeQuorum", 0, 1),
+    spoken(ApiKey::IncrementalAlterConfigs, "IncrementalAlterConfigs", 0, 1),
     spoken(ApiKey::DescribeCluster, "DescribeCluster", 0, 1),
 ];
 

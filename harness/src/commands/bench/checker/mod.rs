@@ -19,6 +19,8 @@ const ROUNDS: usize = 3;
 /// Operations of one round of a long history.
 const ROUND_OPS: usize = 1_000_000;
 const LOGS: u32 = 4;
+/// Operations of a history as Jepsen's users have it.
+const EDN_OPS: usize = 100_000;
 const TRANSACTIONS: u64 = 1_000_000;
 const CLIENTS: usize = 20;
 const REGISTER_OPS: usize = 5000;
@@ -29,6 +31,7 @@ pub fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
     say(&format!("machine: {}; rates are of CPU time on one core, best of {ROUNDS}\n", machine()));
     say("| piece | figure | cost |");
     say("|---|---|---|");
+    of_edn(ops.min(EDN_OPS))?;
     end_to_end(ops)?;
     scans(ops.min(10_000_000))?;
     claims(ops.min(10_000_000))?;
@@ -95,6 +98,19 @@ fn end_to_end(ops: usize) -> Result<(), Failure> {
     row(
         &format!("history.arrow of {} operations, {size:.2} GB, judged by `check`", long.operations()),
         &format!("{peak:.2} GB at most"),
+        judged.child.cost,
+    );
+    Ok(())
+}
+
+fn of_edn(ops: usize) -> Result<(), Failure> {
+    let folder = tempfile::tempdir().map_err(Failure::internal)?;
+    let history = correct(Shape { logs: LOGS, ..Shape::large(ops) }).history;
+    let records = history.records.len() as f64;
+    let judged = files::judge_edn(&history, folder.path())?;
+    row(
+        &format!("Jepsen's history.edn of {ops} operations, {records} records, judged by `check`"),
+        &format!("{:.1} MB, {:.2} M records/s", judged.bytes as f64 / 1e6, judged.child.cost.rate(records)),
         judged.child.cost,
     );
     Ok(())
