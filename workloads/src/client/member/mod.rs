@@ -108,6 +108,9 @@ impl Member<'_> {
                 }
                 break;
             }
+            if self.falls_between() && self.fall()? == Then::End {
+                break;
+            }
         }
         if self.app.commit == Commit::Finally {
             self.membership.commit(&self.library, &self.membership.owned())?;
@@ -206,6 +209,10 @@ impl Member<'_> {
 
     fn falls_at(&self, point: Point) -> bool {
         self.app.falls.is_some_and(|falls| falls.at == point && self.processed == falls.after)
+    }
+
+    fn falls_between(&self) -> bool {
+        self.app.falls.is_some_and(|falls| falls.at == Point::Between && self.processed >= falls.after)
     }
 
     fn fall(&self) -> Result<Then, ClientError> {

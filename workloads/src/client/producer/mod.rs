@@ -241,7 +241,7 @@ impl<'a> Producer<'a> {
         let place = &self.client.logs[draft.log];
         let subject = self.subject((place.id, draft.value));
         if let Some(outbox) = &self.outbox {
-            outbox.want(place.id, draft.value).map_err(|source| ClientError::Io { what: "outbox".into(), source })?;
+            outbox.want(place.id, draft.value)?;
         }
         let invoked = self.journal.invoke(subject, due)?;
         let sent = self.counts.sent.fetch_add(1, Ordering::Relaxed) + 1;
