@@ -61,6 +61,11 @@ final class Group implements ConsumerRebalanceListener {
     return owned.getOrDefault(log, 0L);
   }
 
+  /** Gives an owned log another number: what was taken of it before is not to be processed any more. */
+  void renew(int log) {
+    owned.computeIfPresent(log, (owned, number) -> ++assignments);
+  }
+
   /** True the first time it is asked after a log was assigned. */
   boolean isFresh(int log) {
     return fresh.remove(log);

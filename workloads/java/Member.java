@@ -232,14 +232,15 @@ final class Member extends Stormglass.Role {
     Collection<TopicPartition> assigned = new HashSet<>(library.assignment());
     library.pause(assigned);
     life.waitMs(app.number("wanders/pause_ms"));
-    library.resume(assigned);
     Long next = group.position(log);
     long back = app.number("wanders/back");
     if (back > 0 && next != null) {
       long from = Math.max(0, next - back);
       library.seek(life.place(log), from);
+      group.renew(log);
       life.journal.observe(group.subject(Journal.ASSIGN, log), Journal.now(), Answer.ok(from));
     }
+    library.resume(assigned);
   }
 
   private void leave() {

@@ -3,7 +3,6 @@
 //! Pure: from what was caught, by workload. A claim is a workload's where its plan makes it judgeable and the durable preset
 //! forbids it to be broken.
 
-use crate::contract;
 use crate::scenario::Scenario;
 use checker::Status;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +33,7 @@ pub fn table(broken: &Broken) -> String {
 fn claims(workload: &Workload) -> Vec<&'static str> {
     let mut scenario = Scenario { workload: workload.clone(), ..Scenario::new(workload.name(), 1) };
     scenario.adopt_topic();
-    let contract = workload.shape().bind(contract::derive(&scenario.settings, &scenario.traits()));
+    let contract = scenario.contract();
     let forbidden = scenario.claims().into_iter().filter(|claim| matches!(contract.status(*claim), Status::Forbidden));
     forbidden.map(|claim| claim.name()).collect()
 }

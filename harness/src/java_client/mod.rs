@@ -117,6 +117,15 @@ impl Wanted {
         JavaPlace { program: self.java.program.clone(), class_path }
     }
 
+    /// The jars one by one: the compiler, started as a module, expands no `*`.
+    fn jars(&self) -> std::io::Result<String> {
+        let mut jars: Vec<PathBuf> = fs::read_dir(&self.libs)?.flatten().map(|entry| entry.path()).collect();
+        jars.retain(|path| path.extension().is_some_and(|e| e == "jar"));
+        jars.sort();
+        let jars: Vec<String> = jars.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+        Ok(jars.join(":"))
+    }
+
     fn client(self) -> Result<JavaClient, String> {
         let text = fs::read_to_string(self.names()).map_err(|e| format!("{}: {e}", self.names().display()))?;
         let names = JavaNames::parse(&text);
@@ -150,7 +159,7 @@ impl Wanted {
         let mut argv_of_compiler = vec![text(&self.java.program)];
         let compiler = ["-m", "jdk.compiler/com.sun.tools.javac.Main", "-nowarn", "-XDignore.symbol.file", "-cp"];
         argv_of_compiler.extend(compiler.map(String::from));
-        argv_of_compiler.extend([text(&self.libs.join("*")), "-d".into(), text(&classes)]);
+        argv_of_compiler.extend([self.jars().map_err(Failure::internal)?, "-d".into(), text(&classes)]);
         for (name, source) in SOURCES {
             let path = sources.join(name);
             fs::write(&path, source).map_err(Failure::internal)?;

@@ -27,6 +27,8 @@ use workloads::spec::{AfterDeath, ClientSpec, JavaPlace, Load, RoleSpec, WRITERS
 use workloads::workload::{Pace, Plan, Site};
 
 const FIRST_ACK_DEADLINE: Duration = Duration::from_secs(20);
+/// The same where every client has to start a JVM first.
+const FIRST_ACK_DEADLINE_JVM: Duration = Duration::from_secs(120);
 const FLUSH_MS_MAX: u64 = 15_000;
 const END_DEADLINE: Duration = Duration::from_secs(20);
 const CLOSED_LOOP_OUTSTANDING: u64 = 10_000;
@@ -190,12 +192,14 @@ impl Clients {
 
     /// Waits until records are acknowledged: the load has begun.
     pub fn await_first_acks(&mut self, processes: &mut Processes) -> Result<(), Failure> {
-        let begun = wait::until(FIRST_ACK_DEADLINE, || {
+        let java = self.clients.iter().any(|client| client.spec.library == Library::Java);
+        let deadline = if java { FIRST_ACK_DEADLINE_JVM } else { FIRST_ACK_DEADLINE };
+        let begun = wait::until(deadline, || {
             self.tally.refresh();
             self.tend(processes).map(Err).or_else(|| (self.tally.total().acked > 0).then_some(Ok(())))
         });
         begun.unwrap_or_else(|| {
-            let text = format!("no record was acknowledged within {FIRST_ACK_DEADLINE:?}");
+            let text = format!("no record was acknowledged within {deadline:?}");
             Err(Failure { exit: Exit::NoBroker, text })
         })
     }

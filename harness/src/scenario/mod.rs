@@ -4,11 +4,12 @@ mod damage;
 pub mod file;
 pub mod preset;
 
-use crate::contract::{Commits, Resends, Traits};
+use crate::contract::{self, Commits, Resends, Traits};
 use crate::java_client;
 use crate::settings::{Origin, Owner, Settings};
 pub use crate::systems::SystemChoice;
 use crate::systems::{Capabilities, Capability, Skip};
+use checker::{Claim, Contract};
 use history::{LogId, ProcessId, WriterId};
 use nemesis::fault::Need;
 use nemesis::plan::Planned;
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use workloads::library::Library;
 use workloads::spec::{Commit, Load as ClientLoad, LogPlace, RoleSpec};
-use workloads::workload::{Pace, Site, Workload};
+use workloads::workload::{Need as WorkloadNeed, Pace, Site, Workload};
 
 /// One scenario.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -173,8 +174,19 @@ impl Scenario {
         refused.map(|why| format!("it cannot play the workload {}: {why}", self.workload.name()))
     }
 
+    /// What its settings, workload and client promise.
+    pub fn contract(&self) -> Contract {
+        let contract = self.workload.shape().bind(contract::derive(&self.settings, &self.traits()));
+        let transactions = self.workload.shape().needs().contains(&WorkloadNeed::Transactions);
+        if self.client != Library::Wire || transactions {
+            return contract;
+        }
+        let because = "readers on the wire client are given windows, not one record after the other";
+        [Claim::ConsumerOrder, Claim::NoSkip].into_iter().fold(contract, |c, claim| c.out_of_scope(claim, because))
+    }
+
     /// The claims that its workload makes judgeable.
-    pub fn claims(&self) -> Vec<checker::Claim> {
+    pub fn claims(&self) -> Vec<Claim> {
         self.workload.shape().plan(&self.imagined()).claims
     }
 

@@ -98,6 +98,14 @@ impl Membership {
         self.state().owned.get(&log).copied()
     }
 
+    /// Gives an owned log another number: what was taken of it before is not to be processed any more.
+    pub(super) fn renew(&self, log: LogId) {
+        let mut state = self.state();
+        state.assignments += 1;
+        let number = state.assignments;
+        state.owned.entry(log).and_modify(|owned| *owned = number);
+    }
+
     /// True the first time it is asked after a log was assigned.
     pub(in super::super) fn is_fresh(&self, log: LogId) -> bool {
         self.state().fresh.remove(&log)

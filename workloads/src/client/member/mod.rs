@@ -277,15 +277,17 @@ impl Member<'_> {
         }
         let paused = self.library.pause(&list);
         self.context.stop.wait(Deadline::in_ms(pause_ms));
-        if let Err(error) = paused.and_then(|()| self.library.resume(&list)) {
-            self.membership.counts.error(&name_of(&error));
-        }
         let next = self.membership.position(log).map(|next| (next - back).max(0));
         if let Some(next) = next.filter(|_| back > 0) {
+            // While it is paused: librdkafka resumes from where it paused, and that may overtake a step made after it.
             self.seek(log, next)?;
+            self.membership.renew(log);
             let subject = self.membership.subject(Kind::Assign, log);
             let chosen = crate::journal::Answer::ok(Offset(next));
             self.membership.journal.observe(subject, clock::now(), chosen)?;
+        }
+        if let Err(error) = paused.and_then(|()| self.library.resume(&list)) {
+            self.membership.counts.error(&name_of(&error));
         }
         Ok(())
     }
