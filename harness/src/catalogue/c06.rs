@@ -38,7 +38,7 @@ fn sides(seed: u64) -> Vec<Side> {
             ..ConsumerApp::default()
         };
         let scenario = group(&format!("C06-{name}"), seed, 1, app).on(Library::Java);
-        let load = Load { time: Duration::from_secs(18), rate_per_s: 200, ..scenario.load };
+        let load = Load { time: Duration::from_secs(30), rate_per_s: 200, ..scenario.load };
         let scenario = Scenario { load, ..scenario }.with(Owner::Consumer, "enable.auto.commit", "true");
         Side { name, setting: setting.into(), scenario, expected }
     };
