@@ -1,6 +1,7 @@
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -23,8 +24,10 @@ final class Reading extends Stormglass.Role {
     List<TopicPartition> wanted = spec.values("mode/assign/logs").stream()
         .map(log -> life.place(Integer.parseInt(log)))
         .collect(Collectors.toList());
+    Map<String, Object> properties = properties(spec.part("properties"));
+    properties.putIfAbsent("group.id", "stormglass-" + life.spec.text("name"));
     try (KafkaConsumer<byte[], byte[]> library = new KafkaConsumer<>(
-        properties(spec.part("properties")), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+        properties, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
       library.assign(wanted);
       library.seekToBeginning(wanted);
       while (!life.asked()) {
