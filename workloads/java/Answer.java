@@ -27,6 +27,11 @@ final class Answer {
     return new Answer(OK, 0, offset);
   }
 
+  /** It may happen from now on, and nobody will tell. */
+  static Answer perhaps(long offset) {
+    return new Answer(UNKNOWN, 0, offset);
+  }
+
   static Answer unknown(Throwable error) {
     return new Answer(UNKNOWN, codeOf(error), NOWHERE);
   }

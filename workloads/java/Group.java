@@ -83,6 +83,19 @@ final class Group implements ConsumerRebalanceListener {
     return new Journal.Subject(counts.process, kind, log, number << 32 | generation);
   }
 
+  /** Journals the positions that the client stores when it likes, before it is asked for anything more. */
+  void mayStore() {
+    if (!commit.equals("library")) {
+      return;
+    }
+    done.forEach((log, next) -> {
+      if (owned.containsKey(log) && stored.getOrDefault(log, -1L) < next) {
+        life.journal.observe(subject(Journal.COMMIT, log), Journal.now(), Answer.perhaps(next));
+        stored.put(log, next);
+      }
+    });
+  }
+
   /** Stores the positions that are further than what was stored, and waits for the answer. */
   void commit(Collection<Integer> logs) {
     Map<TopicPartition, OffsetAndMetadata> positions = new HashMap<>();

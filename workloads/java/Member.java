@@ -123,6 +123,7 @@ final class Member extends Stormglass.Role {
 
   private List<Taken> fill() {
     List<Taken> taken = new ArrayList<>();
+    group.mayStore();
     try {
       for (ConsumerRecord<byte[], byte[]> record : library.poll(POLL)) {
         int log = life.log(new TopicPartition(record.topic(), record.partition()));
@@ -244,6 +245,7 @@ final class Member extends Stormglass.Role {
   }
 
   private void leave() {
+    group.mayStore();
     if (leaves.equals("unsubscribing")) {
       library.unsubscribe();
     }

@@ -132,6 +132,13 @@ impl Membership {
         Subject { process: self.process, kind, log, detail }
     }
 
+    /// Journals a position that the library stores when it likes, before the library knows of it: it may be stored from now on, and
+    /// a process that dies hears no more of it.
+    pub(super) fn may_store(&self, log: LogId, next: i64) -> Result<(), JournalError> {
+        let answer = Answer { outcome: Outcome::Unknown, error: 0, offset: Offset(next) };
+        self.journal.observe(self.subject(Kind::Commit, log), clock::now(), answer)
+    }
+
     /// Stores the positions of the owned logs that are further than what was stored, and waits for the answer.
     pub(in super::super) fn commit(&self, library: &Library, logs: &[LogId]) -> Result<(), JournalError> {
         let Some((list, due)) = self.due(logs)? else { return Ok(()) };

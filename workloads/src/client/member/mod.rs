@@ -237,7 +237,7 @@ impl Member<'_> {
                 self.mark(of_log);
             }
             self.membership.counts.records.fetch_add(records.len() as u64, Ordering::Relaxed);
-            self.store(of_log[of_log.len() - 1]);
+            self.store(of_log[of_log.len() - 1])?;
         }
         pending.clear();
         Ok(())
@@ -254,14 +254,17 @@ impl Member<'_> {
     }
 
     /// Tells the library how far it is, where the library commits what it is told.
-    fn store(&self, last: Taken) {
-        if self.app.commit == Commit::Stored
-            && let Some(place) = self.membership.place(last.log)
-            && let Err(error) =
-                self.library.store_offset(&place.topic, place.partition, last.record.offset.0 + self.app.shift)
-        {
+    fn store(&self, last: Taken) -> Result<(), ClientError> {
+        if self.app.commit != Commit::Stored {
+            return Ok(());
+        }
+        let Some(place) = self.membership.place(last.log) else { return Ok(()) };
+        let offset = last.record.offset.0 + self.app.shift;
+        self.membership.may_store(last.log, offset + 1)?;
+        if let Err(error) = self.library.store_offset(&place.topic, place.partition, offset) {
             self.membership.counts.error(&name_of(&error));
         }
+        Ok(())
     }
 
     /// Pauses and steps back, where the application does that.
