@@ -230,6 +230,10 @@ final class Member extends Stormglass.Role {
       return;
     }
     finish(invoked, pending);
+    if (Arrays.asList("after-batch", "after-record", "async").contains(commit)) {
+      // It goes back from a position that it has stored: what it takes next is told apart from a new owner's start.
+      group.commit(List.of(log));
+    }
     Collection<TopicPartition> assigned = new HashSet<>(library.assignment());
     library.pause(assigned);
     life.waitMs(app.number("wanders/pause_ms"));

@@ -274,6 +274,10 @@ impl Member<'_> {
             return Ok(());
         }
         self.finish(invoked, pending)?;
+        if matches!(self.app.commit, Commit::AfterBatch | Commit::AfterRecord | Commit::Async) {
+            // It goes back from a position that it has stored: what it takes next is told apart from a new owner's start.
+            self.membership.commit(&self.library, &[log])?;
+        }
         let mut list = TopicPartitionList::new();
         for place in self.membership.owned().iter().filter_map(|log| self.membership.place(*log)) {
             list.add_partition(&place.topic, place.partition);
