@@ -180,15 +180,16 @@ pub struct ClusterArgs {
 #[derive(Args, Debug, Clone)]
 #[command(after_long_help = EXIT_CODES)]
 pub struct RunArgs {
-    /// The workload
+    /// The workload, or a file FILE.toml that says one in a shape of its own
     #[arg(default_value = "queue")]
     pub scenario: String,
     /// The workload, as an option (see `stormglass list workloads`)
     #[arg(long, value_name = "NAME", conflicts_with = "scenario")]
     pub workload: Option<String>,
-    /// The client library that applications use: librdkafka, wire
-    #[arg(long, value_name = "LIBRARY", default_value = "librdkafka")]
-    pub client: String,
+    /// The client library that applications use: librdkafka, java, java=RELEASE of Apache Kafka's, wire [default: the
+    /// scenario's, or librdkafka]
+    #[arg(long, value_name = "LIBRARY")]
+    pub client: Option<String>,
     /// Repeat what was tried: 1 to 16 hexadecimal digits [default: random, printed]
     #[arg(long, value_parser = units::seed, value_name = "HEX")]
     pub seed: Option<u64>,
@@ -438,6 +439,8 @@ pub struct FetchArgs {
 pub enum Fetched {
     /// Apache Kafka's server and its dependencies
     Kafka,
+    /// Apache Kafka's Java client, for `run --client java`
+    JavaClient,
 }
 
 /// `plants`.

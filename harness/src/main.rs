@@ -10,6 +10,7 @@ mod contract;
 mod deaths;
 mod guard;
 mod holds;
+mod java_client;
 mod judging;
 mod layers;
 mod plants;

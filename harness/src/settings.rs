@@ -125,6 +125,13 @@ impl Settings {
         }
     }
 
+    /// Forgets what the preset gave a role.
+    pub fn forget_preset(&mut self, owner: Owner) {
+        if let Some(role) = self.roles.get_mut(&owner) {
+            role.retain(|_, setting| setting.origin != Origin::Preset);
+        }
+    }
+
     /// Reads a `.properties` file into a role. Errors name file and line.
     pub fn read_file(&mut self, owner: Owner, path: &Path) -> Result<(), String> {
         let file = std::fs::File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;

@@ -44,6 +44,10 @@ impl Shape for Bank {
         crew.plan(Queue::CLAIMS.iter().copied().chain(transactions::CLAIMS).collect())
     }
 
+    fn waits(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> &'static [Need] {
         &[Need::Transactions]
     }

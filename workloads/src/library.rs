@@ -3,6 +3,7 @@
 //! **Invariant:** a library that is not there is said to be missing, with the reason, before anything starts; a run never
 //! falls back to another one.
 
+use crate::client::applications::{self, Applications};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -13,26 +14,31 @@ pub enum Library {
     /// librdkafka, linked in.
     #[default]
     Librdkafka,
+    /// Apache Kafka's own Java client, in a JVM.
+    Java,
     /// Our own wire client: one request at a time, nothing repeated that the application does not repeat.
     Wire,
 }
 
 impl Library {
     /// All of them.
-    pub const ALL: [Library; 2] = [Library::Librdkafka, Library::Wire];
+    pub const ALL: [Library; 3] = [Library::Librdkafka, Library::Java, Library::Wire];
 
     /// As typed.
     pub fn name(self) -> &'static str {
         match self {
             Library::Librdkafka => "librdkafka",
+            Library::Java => "java",
             Library::Wire => "wire",
         }
     }
 
-    /// Why it cannot be used on this machine, if it cannot.
-    pub fn missing(self) -> Option<String> {
+    /// What applications on it can do.
+    pub fn applications(self) -> &'static dyn Applications {
         match self {
-            Library::Librdkafka | Library::Wire => None,
+            Library::Librdkafka => &applications::Librdkafka,
+            Library::Java => &applications::Java,
+            Library::Wire => &applications::Wire,
         }
     }
 }

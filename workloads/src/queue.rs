@@ -73,28 +73,9 @@ impl Shape for Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{ClientSpec, Load, LogPlace, RoleSpec, WRITERS_PER_LIFE};
-    use crate::workload::Pace;
-    use history::{LogId, ProcessId, WriterId};
-
-    fn site() -> Site {
-        Site {
-            run: 1,
-            seed: 2,
-            bootstrap: vec!["127.0.0.1:1".into()],
-            logs: (0..4).map(|n| LogPlace { id: LogId(n), topic: "t".into(), partition: n as i32 }).collect(),
-            pace: Pace { load: Load::OpenLoop { per_second: 2000.0 }, record_bytes: 256, sample_ms: 25 },
-            replication: 1,
-            looks: None,
-            library: Default::default(),
-            journals: "/nowhere".into(),
-            flush_ms_max: 1000,
-            producer: Default::default(),
-            consumer: Default::default(),
-            first_process: ProcessId(1),
-            first_writer: WriterId(0),
-        }
-    }
+    use crate::spec::{ClientSpec, Load, RoleSpec, WRITERS_PER_LIFE};
+    use crate::workload::tests::site;
+    use history::{ProcessId, WriterId};
 
     #[test]
     fn everybody_has_a_process_and_every_producer_a_writer_of_its_own() {

@@ -81,6 +81,10 @@ impl Shape for Transactions {
         crew.plan(Queue::CLAIMS.iter().copied().chain(CLAIMS).collect())
     }
 
+    fn waits(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> &'static [Need] {
         &[Need::Transactions]
     }

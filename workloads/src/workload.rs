@@ -14,8 +14,8 @@ use crate::ordered_keys::OrderedKeys;
 use crate::queue::Queue;
 use crate::sink_load::SinkLoad;
 use crate::spec::{
-    AfterDeath, Also, ClientSpec, Commit, ConsumerMode, ConsumerSpec, Load, LogPlace, ObserverSpec, ProducerApp,
-    ProducerSpec, RoleSpec, SamplerSpec, Spread, WRITERS_PER_LIFE,
+    AfterDeath, Also, ClientSpec, Commit, ConsumerMode, ConsumerSpec, JavaPlace, Load, LogPlace, ObserverSpec,
+    ProducerApp, ProducerSpec, RoleSpec, SamplerSpec, Spread, WRITERS_PER_LIFE,
 };
 use crate::transactions::Transactions;
 use checker::claim::Claim;
@@ -73,6 +73,12 @@ pub trait Shape {
 
     /// Whether an application sends records again that may have been appended.
     fn resends(&self) -> bool {
+        false
+    }
+
+    /// Whether those who append wait for what they have appended before they go on: then there is nobody to append while
+    /// replicas stand still.
+    fn waits(&self) -> bool {
         false
     }
 
@@ -223,6 +229,8 @@ pub struct Site {
     pub replication: i16,
     /// The client library that applications use.
     pub library: Library,
+    /// Where the Java client is, if they use that.
+    pub java: Option<JavaPlace>,
     /// Where an observer writes how the cluster looks over time; nowhere without one.
     pub looks: Option<PathBuf>,
     /// Where journals go, one `NAME.sgj` a process.
@@ -290,6 +298,7 @@ impl<'a> Crew<'a> {
             seed: self.site.seed,
             flush_ms_max: self.site.flush_ms_max,
             library: self.site.library,
+            java: self.site.java.clone(),
             records: true,
             after_death: AfterDeath::default(),
             roles: vec![role],
@@ -302,8 +311,9 @@ impl<'a> Crew<'a> {
             let (site, name) = (self.site, format!("producer-{n}"));
             let outbox = app.outbox.as_ref().map(|file| site.journals.join(format!("{name}.{}", file.display())));
             let app = ProducerApp { outbox, ..app.clone() };
+            let load = if app.sync { Load::ClosedLoop { outstanding_max: 1 } } else { site.pace.share(count) };
             self.client(&name, Role::Producer, |process, writer| {
-                let (load, record_bytes) = (site.pace.share(count), site.pace.record_bytes);
+                let record_bytes = site.pace.record_bytes;
                 let properties = site.producer.clone();
                 RoleSpec::Producer(ProducerSpec { process, writer, load, record_bytes, spread, properties, app })
             });
@@ -358,5 +368,32 @@ impl<'a> Crew<'a> {
         let writer = (role == Role::Producer).then_some(writer);
         self.processes.push(ProcessName { name: name.to_owned(), role, writer });
         process
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use history::LogId;
+
+    /// Four logs on one replica.
+    pub(crate) fn site() -> Site {
+        Site {
+            run: 1,
+            seed: 2,
+            bootstrap: vec!["127.0.0.1:1".into()],
+            logs: (0..4).map(|n| LogPlace { id: LogId(n), topic: "t".into(), partition: n as i32 }).collect(),
+            pace: Pace { load: Load::OpenLoop { per_second: 2000.0 }, record_bytes: 256, sample_ms: 25 },
+            replication: 1,
+            looks: None,
+            library: Default::default(),
+            java: None,
+            journals: "/nowhere".into(),
+            flush_ms_max: 1000,
+            producer: Default::default(),
+            consumer: Default::default(),
+            first_process: ProcessId(1),
+            first_writer: WriterId(0),
+        }
     }
 }

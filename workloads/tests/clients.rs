@@ -69,6 +69,7 @@ impl Stage {
             seed: 1,
             flush_ms_max: 5_000,
             library: Default::default(),
+            java: None,
             records: true,
             after_death: AfterDeath::Stay,
             roles,

@@ -33,7 +33,7 @@ fn payload(sequence: u64) -> Vec<u8> {
 }
 
 fn append<'a>(values: &'a [&'a [u8]]) -> Append<'a> {
-    Append { values, timestamp_ms: 0, producer: None, acks: -1, replicas_ms_max: 1000 }
+    Append { values, acks: -1, replicas_ms_max: 1000, ..Append::default() }
 }
 
 fn window(from: i64) -> Window {

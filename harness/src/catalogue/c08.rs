@@ -1,7 +1,9 @@
 //! C08 `off-by-one-commit`: the committed position is the *next* offset to be read. Committing the last one processed repeats
 //! one record, committing one more skips one.
 //!
-//! The member processes some records, commits, leaves and comes back: exactly one record is doubled or lost.
+//! The member processes some records, commits, leaves and comes back: one record is doubled or lost each time it leaves. It
+//! leaves twice, in the middle and at the end of the load; what the second time doubles would be seen only after it, what it
+//! loses is passed by the position that is stored, so that the losing side shows one or two.
 
 use super::{Effect, Entry, Expected, Side, group};
 use workloads::spec::{Commit, ConsumerApp, Ending, Falls, Point};

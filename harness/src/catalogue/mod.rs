@@ -8,6 +8,7 @@
 pub mod c01;
 pub mod c02;
 pub mod c05;
+pub mod c06;
 pub mod c07;
 pub mod c08;
 pub mod c09;
@@ -142,6 +143,7 @@ pub const ALL: &[Entry] = &[
     c01::ENTRY,
     c02::ENTRY,
     c05::ENTRY,
+    c06::ENTRY,
     c07::ENTRY,
     c08::ENTRY,
     c09::ENTRY,

@@ -107,7 +107,7 @@ impl Bench {
 fn missing(entry: &Entry, side: &Side) -> Option<String> {
     let has = systems::of(&side.scenario.system).capabilities();
     let skip = has.refuse(side.name, &side.scenario.needs(entry.needs));
-    skip.map(|skip| skip.because).or_else(|| side.scenario.client.missing())
+    skip.map(|skip| skip.because).or_else(|| side.scenario.client_missing())
 }
 
 fn line(side: &Side, judged: &Judged, effects: &Effects, how: &str, missed: &[String]) -> String {

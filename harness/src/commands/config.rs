@@ -3,6 +3,7 @@
 use super::{Failure, run};
 use crate::cli::{Cli, Command, ConfigCommand, RunArgs};
 use crate::layers::{self, Layers, TABLE};
+use crate::scenario::{Scenario, file};
 use crate::settings::Owner;
 use crate::terminal;
 use clap::CommandFactory;
@@ -13,7 +14,7 @@ use results::Exit;
 pub fn config(command: &ConfigCommand) -> Result<Exit, Failure> {
     let ConfigCommand::Show { origin, run: args } = command;
     let scenario = run::scenario(args)?;
-    let mut rows = options(args)?;
+    let mut rows = options(args, &scenario)?;
     for owner in Owner::ALL {
         for (name, setting) in scenario.settings.of(owner) {
             let from = scenario.settings.origin(owner, name).unwrap_or_default();
@@ -31,7 +32,7 @@ pub fn config(command: &ConfigCommand) -> Result<Exit, Failure> {
 }
 
 /// The options that a layer may give, as they stand.
-fn options(args: &RunArgs) -> Result<Vec<(String, String, String)>, Failure> {
+fn options(args: &RunArgs, scenario: &Scenario) -> Result<Vec<(String, String, String)>, Failure> {
     let layers = layers::read()?;
     let typed: Vec<_> = std::env::args_os().collect();
     let matches = Cli::command().try_get_matches_from(&typed).map_err(Failure::internal)?;
@@ -53,7 +54,14 @@ fn options(args: &RunArgs) -> Result<Vec<(String, String, String)>, Failure> {
         let (value, from) = match (is_typed, layers.get(row.id)) {
             (true, _) => (raw(), row.flag.to_owned()),
             (false, Some(given)) => (Some(given.value.clone()), given.origin.clone()),
-            (false, None) if row.id == "workload" => (Some(args.scenario.clone()), "default".into()),
+            (false, None) if row.id == "workload" => {
+                let typed = deepest.value_source("scenario") == Some(ValueSource::CommandLine);
+                (Some(args.scenario.clone()), if typed { "argument".into() } else { "default".into() })
+            }
+            (false, None) if row.id == "client" => {
+                let library = scenario.client.name().to_owned();
+                (Some(library), if file::is_file(&args.scenario) { args.scenario.clone() } else { "default".into() })
+            }
             (false, None) => (default(row.id), "default".into()),
         };
         if let Some(value) = value {

@@ -2,6 +2,7 @@
 
 use super::{Failure, run};
 use crate::cli::{FetchArgs, Fetched};
+use crate::java_client;
 use crate::run::Processes;
 use crate::systems::choice::{self, KafkaSource};
 use crate::systems::kafka::Kafka;
@@ -11,7 +12,9 @@ use results::Exit;
 
 /// Fetches, or finds that it is there already.
 pub fn fetch(args: &FetchArgs) -> Result<Exit, Failure> {
-    let Fetched::Kafka = args.what;
+    if args.what == Fetched::JavaClient {
+        return java_client(&args.version);
+    }
     if !choice::is_release(&args.version) {
         return Err(Failure::usage(format!("`{}` is not a release; write e.g. 4.1.0", args.version)));
     }
@@ -24,5 +27,15 @@ pub fn fetch(args: &FetchArgs) -> Result<Exit, Failure> {
     let facts = kafka.facts().into_iter().map(|(name, value)| format!("{name:12} {value}"));
     let lines: Vec<String> = kafka.place().into_iter().chain(facts).collect();
     terminal::say(&lines.join("\n"));
+    Ok(Exit::Pass)
+}
+
+fn java_client(release: &str) -> Result<Exit, Failure> {
+    let client = java_client::ready(release).map_err(|text| Failure { exit: Exit::NoBroker, text })?;
+    terminal::say(&format!(
+        "java         {}\nclass path   {}",
+        client.place.program.display(),
+        client.place.class_path
+    ));
     Ok(Exit::Pass)
 }

@@ -5,6 +5,7 @@ mod catalogue;
 mod check;
 mod cluster;
 pub mod config;
+mod coverage;
 mod doctor;
 mod export;
 mod fetch;

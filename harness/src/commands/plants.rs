@@ -3,6 +3,7 @@
 //! A run may miss its bug by chance, so it is repeated with other seeds until a minute is over; the table says after how
 //! many seconds the bug was caught. A schedule that several bugs share is run on the sound broker once.
 
+use super::coverage::{self, Broken};
 use super::{Failure, run};
 use crate::cli::{Cli, Command, PlantsArgs, RunArgs};
 use crate::judging::Judged;
@@ -32,10 +33,14 @@ pub fn plants(args: &PlantsArgs) -> Result<Exit, Failure> {
     terminal::say(&format!("{:40} {:24} {:>7}  seed      also broken", "bug", "claim", "seconds"));
     let mut exits = Vec::new();
     let mut schedules: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut broken = Broken::new();
     for plant in &rows {
         let outcome = chase(plant, first, args)?;
-        if let (Outcome::Caught { seed, .. }, Run::Caught(arguments)) = (&outcome, plant.run) {
+        if let (Outcome::Caught { seed, claims, .. }, Run::Caught(arguments)) = (&outcome, plant.run) {
             schedules.entry(arguments).or_insert(*seed);
+            let here =
+                broken.entry(run::scenario(&parsed(&format!("stormglass run {arguments}"))?)?.workload.name().into());
+            here.or_default().extend(claims.iter().copied().chain([claim_of(plant)]));
         }
         exits.push(exit_of(&outcome));
         terminal::say(&line(plant, &outcome));
@@ -47,6 +52,7 @@ pub fn plants(args: &PlantsArgs) -> Result<Exit, Failure> {
         let word = if accused { "ACCUSED" } else { "not accused" };
         terminal::say(&format!("sound broker {word}: {arguments} --seed {seed:x}"));
     }
+    terminal::say(&coverage::table(&broken));
     let exit = Exit::first_of(exits);
     terminal::say(&format!("{} bugs, exit {}", rows.len(), exit.code()));
     Ok(exit)
@@ -69,7 +75,7 @@ fn chase(plant: &Plant, first: u64, args: &PlantsArgs) -> Result<Outcome, Failur
         Run::Caught(_) => plant.command().unwrap_or_default(),
     };
     let (typed, began) = (parsed(&command)?, Instant::now());
-    let claim = broker::bugs::ALL.iter().find(|bug| bug.name() == plant.bug).map_or("", |bug| bug.claim());
+    let claim = claim_of(plant);
     for number in 0.. {
         let seed = first.wrapping_add(number);
         let mut claims = violated(&once(&typed, seed, args)?);
@@ -104,6 +110,10 @@ fn violated(judged: &Judged) -> Vec<&'static str> {
     if judged.exit == Exit::Violation { claims.map(|result| result.claim.name()).collect() } else { Vec::new() }
 }
 
+fn claim_of(plant: &Plant) -> &'static str {
+    broker::bugs::ALL.iter().find(|bug| bug.name() == plant.bug).map_or("", |bug| bug.claim())
+}
+
 fn exit_of(outcome: &Outcome) -> Exit {
     match outcome {
         Outcome::Caught { .. } => Exit::Pass,
@@ -113,7 +123,7 @@ fn exit_of(outcome: &Outcome) -> Exit {
 }
 
 fn line(plant: &Plant, outcome: &Outcome) -> String {
-    let claim = broker::bugs::ALL.iter().find(|bug| bug.name() == plant.bug).map_or("", |bug| bug.claim());
+    let claim = claim_of(plant);
     let told = match outcome {
         Outcome::Caught { after, seed, claims } => {
             format!("{:7.1}  {seed:<8x}  {}", after.as_secs_f64(), claims.join(" "))

@@ -2,18 +2,20 @@
 
 use super::Failure;
 use crate::cli::{Floor, Holes, Keep, OutputArgs, PlantedInjector, RunArgs, SystemArgs};
+use crate::java_client::{self, JavaClient};
 use crate::run::{self, Job};
+use crate::scenario::file::{self, Told};
 use crate::scenario::{ClusterShape, Faults, Floors, Injector, Keeping, Load, Scenario, preset};
 use crate::settings::{Origin, Owner, Setting, Settings};
 use crate::systems::{self, SystemChoice};
 use crate::{suggest, terminal};
-use nemesis::{FaultKind, Mix, MixError, Schedule};
+use nemesis::{FaultKind, Harm, Mix, MixError, Schedule};
 use results::Exit;
 use std::collections::BTreeSet;
 use std::path::Path;
 use workloads::library::Library;
-use workloads::properties::{self, Meaning, Side};
-use workloads::workload::{Need, Workload};
+use workloads::properties::{Meaning, Side, Speaker};
+use workloads::workload::Workload;
 
 /// Runs once and prints the summary.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
@@ -40,15 +42,7 @@ pub fn refuse(scenario: &Scenario) -> Result<(), Failure> {
     if let Some(skip) = has.refuse(scenario.workload.name(), &scenario.needs(&[])) {
         return Err(Failure::usage(skip.to_string()));
     }
-    let groups = scenario.workload.shape().needs().iter().any(|need| matches!(need, Need::Groups | Need::Transactions));
-    if scenario.client == Library::Wire && groups {
-        let text = format!(
-            "the workload {} needs groups or transactions, and the client wire has neither",
-            scenario.workload.name()
-        );
-        return Err(Failure::usage(text));
-    }
-    if let Some(why) = scenario.client.missing() {
+    if let Some(why) = scenario.client_missing() {
         return Err(Failure::usage(format!("the client {} cannot be used here: {why}", scenario.client.name())));
     }
     systems::of(&scenario.system).refuse(scenario).map_err(Failure::usage)?;
@@ -68,26 +62,38 @@ pub fn random_seed() -> u64 {
 
 /// The scenario of these arguments.
 pub fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
-    let workload = workload(args.workload.as_deref().unwrap_or(&args.scenario))?;
+    let Told { workload, client: of_file } = told(args.workload.as_deref().unwrap_or(&args.scenario))?;
     let (faults, planned_floors) = faults(args)?;
     let named = named(args, &faults)?;
+    let (client, client_release) =
+        client(args.client.as_deref().or(of_file.as_deref()).unwrap_or(Library::default().name()))?;
+    let quiet = quiet_on(&args.system, client, client_release.as_deref().unwrap_or(java_client::RELEASE))?;
     let mut scenario = Scenario {
         name: workload.name().to_owned(),
         workload,
-        client: client(&args.client)?,
+        client,
+        client_release,
         seed: args.seed.unwrap_or_else(random_seed),
         load: Load { time: args.time, rate_per_s: args.rate, record_bytes: args.record },
         faults,
         floors: floors(planned_floors.iter().chain(&args.floor)),
         injector: args.plant_injector.map_or(Injector::Real, |PlantedInjector::Noop| Injector::Noop),
         insisted: insisted(args, &named),
-        ..quiet(&args.system)?
+        ..quiet
     };
     scenario.adopt_topic();
     scenario.skip_what_it_lacks(&systems::of(&scenario.system).capabilities());
     let ground = run::ground(&scenario);
-    scenario.leave_out(|kind| kind.impossible(&ground).filter(|_| !named.contains(&kind)));
+    let waits = scenario.waits();
+    let why_not = |kind: FaultKind| kind.impossible(&ground).or_else(|| unseen(kind, waits));
+    scenario.leave_out(|kind| why_not(kind).filter(|_| !named.contains(&kind)));
     Ok(scenario)
+}
+
+/// Why a fault cannot show anything to clients that wait for each answer, if it cannot.
+fn unseen(kind: FaultKind, waits: bool) -> Option<String> {
+    let because = "its clients wait for each answer: nobody appends while followers stand still";
+    (waits && kind.harm() == Harm::KillLagging).then(|| because.to_owned())
 }
 
 /// The faults that are asked for by their own names.
@@ -181,25 +187,43 @@ pub fn plain(choice: SystemChoice) -> Scenario {
 
 /// A cluster as its arguments ask for, without load and faults.
 pub fn quiet(args: &SystemArgs) -> Result<Scenario, Failure> {
+    quiet_on(args, Library::default(), java_client::RELEASE)
+}
+
+/// The same with the settings of clients on a library.
+fn quiet_on(args: &SystemArgs, library: Library, release: &str) -> Result<Scenario, Failure> {
     let choice = choice(args)?;
-    let usual = plain(choice);
+    let usual = plain(choice).on(library);
     Ok(Scenario {
         cluster: shape(args, usual.cluster),
-        settings: settings(args, usual.settings)?,
+        settings: client_settings(settings(args, usual.settings)?, library, release)?,
         plant: args.plant.clone(),
         ..usual
     })
 }
 
-fn workload(name: &str) -> Result<Workload, Failure> {
+/// A workload by its name, in its usual shape, or what a file says.
+fn told(name: &str) -> Result<Told, Failure> {
+    if file::is_file(name) {
+        return file::read(Path::new(name));
+    }
     let known = Workload::ALL.iter().map(|row| row.name);
-    Workload::named(name)
-        .ok_or_else(|| Failure::usage(suggest::unknown("workload", name, known, Some("list workloads"))))
+    let unknown = || Failure::usage(suggest::unknown("workload", name, known, Some("list workloads")));
+    Ok(Told { workload: Workload::named(name).ok_or_else(unknown)?, client: None })
 }
 
-fn client(name: &str) -> Result<Library, Failure> {
+/// A library and, of the Java client, its release.
+fn client(typed: &str) -> Result<(Library, Option<String>), Failure> {
+    let (name, release) = match typed.split_once('=') {
+        Some((name, release)) => (name, Some(release.to_owned())),
+        None => (typed, None),
+    };
     let known = Library::ALL.iter().map(|library| library.name());
-    name.parse().map_err(|_| Failure::usage(suggest::unknown("client", name, known, None)))
+    let library: Library = name.parse().map_err(|_| Failure::usage(suggest::unknown("client", name, known, None)))?;
+    if release.is_some() && library != Library::Java {
+        return Err(Failure::usage(format!("the client {name} has no releases to choose from")));
+    }
+    Ok((library, release))
 }
 
 /// Words for whole sets, `none`, names with weights, and `-NAME` to take one away again.
@@ -233,23 +257,42 @@ fn settings(args: &SystemArgs, mut settings: Settings) -> Result<Settings, Failu
     for set in &args.set {
         settings.set(set.owner, &set.name, &set.value, Origin::Flag);
     }
-    client_settings(settings)
+    Ok(settings)
 }
 
-/// The clients' settings in librdkafka's words; one that it does not know, or that the embedded broker has no use for, is
-/// refused with the nearest that it does.
-fn client_settings(mut settings: Settings) -> Result<Settings, Failure> {
+/// The clients' settings in the words of their library; one that it does not know, or that the embedded broker has no use
+/// for, is refused with the nearest that it does.
+fn client_settings(mut settings: Settings, library: Library, release: &str) -> Result<Settings, Failure> {
+    let mut java: Option<JavaClient> = None;
     for (owner, side) in [(Owner::Producer, Side::Producer), (Owner::Consumer, Side::Consumer)] {
         let given: Vec<(String, Setting)> = settings.of(owner).map(|(n, s)| (n.clone(), s.clone())).collect();
-        for (name, setting) in given.into_iter().filter(|(_, s)| s.origin != Origin::Preset) {
-            let refuse = |why: String| Failure::usage(format!("{}: {why}", settings.cite(owner, &name)));
+        let given: Vec<_> = given.into_iter().filter(|(_, setting)| setting.origin != Origin::Preset).collect();
+        if library == Library::Java && java.is_none() && !given.is_empty() {
+            let missing = |why| Failure::usage(format!("the client java cannot be used here: {why}"));
+            java = Some(java_client::ready(release).map_err(missing)?);
+        }
+        let speaker = match (library, &java) {
+            (Library::Java, Some(java)) => Speaker::Java(&java.names),
+            (Library::Wire, _) => Speaker::Wire,
+            _ => Speaker::Librdkafka,
+        };
+        for (name, setting) in &given {
+            let refuse = |why: String| Failure::usage(format!("{}: {why}", settings.cite(owner, name)));
             if ["sasl.", "ssl.", "security."].iter().any(|part| name.starts_with(part)) {
                 return Err(refuse("the embedded broker speaks PLAINTEXT only".into()));
             }
-            let meant = properties::meaning(side, &name, &setting.value).map_err(|e| refuse(e.to_string()))?;
-            settings.remove(owner, &name);
+            let meant = speaker.meaning(side, name, &setting.value).map_err(|e| refuse(e.to_string()))?;
+            settings.remove(owner, name);
             if let Meaning::Set { name, value } = meant {
-                settings.set(owner, canonical(&name), &value, setting.origin);
+                let name = if library == Library::Librdkafka { canonical(&name) } else { &name };
+                settings.set(owner, name, &value, setting.origin.clone());
+            }
+        }
+        if let Some(java) = &java {
+            let kept = given.iter().filter(|(name, _)| settings.get(owner, name).is_some());
+            let kept: Vec<_> = kept.map(|(name, setting)| (name.clone(), setting.value.clone())).collect();
+            if let Some((name, why)) = java.refuses(side, &kept).map_err(Failure::internal)?.first() {
+                return Err(Failure::usage(format!("{}: {why}", settings.cite(owner, name))));
             }
         }
     }

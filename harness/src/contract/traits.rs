@@ -144,6 +144,7 @@ impl Client {
     pub fn of(library: Library) -> Client {
         match library {
             Library::Librdkafka => Client::Librdkafka,
+            Library::Java => Client::Java,
             Library::Wire => Client::Wire,
         }
     }

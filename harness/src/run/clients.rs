@@ -7,6 +7,7 @@ use super::tally::Tally;
 use crate::commands::Failure;
 use crate::guard::proc::Stat;
 use crate::guard::{Ended, Signal, Spawned};
+use crate::java_client;
 use crate::scenario::Scenario;
 use crate::settings::Owner;
 use crate::systems::Launch;
@@ -23,10 +24,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 use workloads::clock;
 use workloads::finals::Final;
-use workloads::spec::{AfterDeath, ClientSpec, Load, RoleSpec, WRITERS_PER_LIFE};
+use workloads::library::Library;
+use workloads::spec::{AfterDeath, ClientSpec, JavaPlace, Load, RoleSpec, WRITERS_PER_LIFE};
 use workloads::workload::{Pace, Plan, Site};
 
 const FIRST_ACK_DEADLINE: Duration = Duration::from_secs(20);
+/// The same where every client has to start a JVM first.
+const FIRST_ACK_DEADLINE_JVM: Duration = Duration::from_secs(120);
 const FLUSH_MS_MAX: u64 = 15_000;
 const END_DEADLINE: Duration = Duration::from_secs(20);
 const CLOSED_LOOP_OUTSTANDING: u64 = 10_000;
@@ -246,12 +250,14 @@ impl Clients {
 
     /// Waits until records are acknowledged: the load has begun.
     pub fn await_first_acks(&mut self, processes: &mut Processes) -> Result<(), Failure> {
-        let begun = wait::until(FIRST_ACK_DEADLINE, || {
+        let java = self.clients.iter().any(|client| client.spec.library == Library::Java);
+        let deadline = if java { FIRST_ACK_DEADLINE_JVM } else { FIRST_ACK_DEADLINE };
+        let begun = wait::until(deadline, || {
             self.tally.refresh();
             self.tend(processes).map(Err).or_else(|| (self.tally.total().acked > 0).then_some(Ok(())))
         });
         begun.unwrap_or_else(|| {
-            let text = format!("no record was acknowledged within {FIRST_ACK_DEADLINE:?}");
+            let text = format!("no record was acknowledged within {deadline:?}");
             Err(Failure { exit: Exit::NoBroker, text })
         })
     }
@@ -329,6 +335,14 @@ fn end(clients: &[&Client], processes: &mut Processes) {
     }
 }
 
+fn java_place(scenario: &Scenario) -> Result<Option<JavaPlace>, Failure> {
+    if scenario.client != Library::Java {
+        return Ok(None);
+    }
+    let client = java_client::found(scenario.java_release()).map_err(Failure::internal)?;
+    Ok(Some(client.place))
+}
+
 fn plan(scenario: &Scenario, cluster: &Cluster, folder: &RunFolder, run: u64) -> Result<Plan, Failure> {
     let load = match scenario.load.rate_per_s {
         0 => Load::ClosedLoop { outstanding_max: CLOSED_LOOP_OUTSTANDING },
@@ -343,6 +357,7 @@ fn plan(scenario: &Scenario, cluster: &Cluster, folder: &RunFolder, run: u64) ->
         replication: scenario.cluster.replication as i16,
         looks: Some(std::path::absolute(folder.cluster()).map_err(Failure::internal)?),
         library: scenario.client,
+        java: java_place(scenario)?,
         journals: std::path::absolute(folder.journals()).map_err(Failure::internal)?,
         flush_ms_max: FLUSH_MS_MAX,
         producer: scenario.settings.values(Owner::Producer),

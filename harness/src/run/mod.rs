@@ -43,6 +43,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use workloads::clock;
+use workloads::library::Library;
 
 /// What is to be run, and how it is shown.
 pub struct Job {
@@ -160,6 +161,9 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
     let system = systems::of(&scenario.system);
     let mut versions = BTreeMap::from([("stormglass".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
     versions.insert("librdkafka".into(), workloads::librdkafka_version());
+    if scenario.client == Library::Java {
+        versions.insert("kafka-clients".into(), scenario.java_release().to_owned());
+    }
     versions.insert(system.name().into(), system.version());
     versions.extend(system.facts());
     let roles = crate::settings::Owner::ALL.into_iter();
@@ -177,7 +181,7 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         names: Names { run: rand::random(), nodes, ..Names::default() },
         properties,
         backends: BTreeMap::new(),
-        contract: scenario.workload.shape().bind(contract::derive(&scenario.settings, &scenario.traits())),
+        contract: scenario.contract(),
         promises: contract::promises(&scenario.settings, &scenario.traits()),
     };
     json::write(&judging::scenario_file(&folder), scenario).map_err(Failure::internal)?;

@@ -1,12 +1,16 @@
 //! Everything needed to do a run again, as meant: valid, complete, the seed filled in. Nothing stringly typed goes further.
 
 mod damage;
+pub mod file;
 pub mod preset;
 
 use crate::contract::{self, Commits, Damage, Resends, Traits};
+use crate::java_client;
 use crate::settings::{Origin, Owner, Settings};
 pub use crate::systems::SystemChoice;
 use crate::systems::{Capabilities, Capability, Skip};
+use checker::{Claim, Contract};
+use history::{LogId, ProcessId, WriterId};
 use nemesis::fault::Need;
 use nemesis::plan::Planned;
 use nemesis::{FaultKind, Mix, Schedule};
@@ -15,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 use workloads::library::Library;
-use workloads::spec::Commit;
-use workloads::workload::Workload;
+use workloads::spec::{Commit, Load as ClientLoad, LogPlace, RoleSpec};
+use workloads::workload::{Need as WorkloadNeed, Pace, Site, Workload};
 
 /// One scenario.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +39,9 @@ pub struct Scenario {
     /// The client library they use.
     #[serde(default)]
     pub client: Library,
+    /// Which release of it, where there are several and somebody said which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_release: Option<String>,
     /// How fast and for how long.
     pub load: Load,
     /// What breaks it.
@@ -131,6 +138,7 @@ impl Scenario {
             cluster: preset::CLUSTER,
             workload: Workload::default(),
             client: Library::default(),
+            client_release: None,
             load: preset::LOAD,
             faults: Faults::Drawn(Mix::none()),
             settings: preset::durable(),
@@ -139,6 +147,78 @@ impl Scenario {
             skipped: Vec::new(),
             injector: Injector::Real,
             insisted: BTreeSet::new(),
+        }
+    }
+
+    /// The same on another client library, with that one's durable preset.
+    pub fn on(mut self, library: Library) -> Scenario {
+        self.client = library;
+        self.settings.adopt(library);
+        self
+    }
+
+    /// The release of the Java client that it uses.
+    pub fn java_release(&self) -> &str {
+        self.client_release.as_deref().unwrap_or(java_client::RELEASE)
+    }
+
+    /// Why its client library cannot be used here or for its workload, if it cannot.
+    pub fn client_missing(&self) -> Option<String> {
+        self.client_refuses().or_else(|| match self.client {
+            Library::Java => java_client::ready(self.java_release()).err(),
+            Library::Librdkafka | Library::Wire => None,
+        })
+    }
+
+    /// What of its workload its client library cannot do, if anything.
+    pub fn client_refuses(&self) -> Option<String> {
+        let refuses = |role: &RoleSpec| self.client.applications().refuses(role);
+        let plan = self.workload.shape().plan(&self.imagined());
+        let refused = plan.clients.iter().flat_map(|client| &client.roles).find_map(refuses);
+        refused.map(|why| format!("it cannot play the workload {}: {why}", self.workload.name()))
+    }
+
+    /// What its settings, workload and client promise.
+    pub fn contract(&self) -> Contract {
+        let contract = self.workload.shape().bind(contract::derive(&self.settings, &self.traits()));
+        let transactions = self.workload.shape().needs().contains(&WorkloadNeed::Transactions);
+        if self.client != Library::Wire || transactions {
+            return contract;
+        }
+        let because = "readers on the wire client are given windows, not one record after the other";
+        [Claim::ConsumerOrder, Claim::NoSkip].into_iter().fold(contract, |c, claim| c.out_of_scope(claim, because))
+    }
+
+    /// The claims that its workload makes judgeable.
+    pub fn claims(&self) -> Vec<Claim> {
+        self.workload.shape().plan(&self.imagined()).claims
+    }
+
+    /// A site of its shape that nobody is at: to ask a workload who would do what.
+    fn imagined(&self) -> Site {
+        let topics = self.topics();
+        let places = topics.iter().flat_map(|(topic, _)| (0..self.cluster.partitions).map(move |n| (topic, n)));
+        let place = |(id, (topic, n)): (u32, (&String, u16))| LogPlace {
+            id: LogId(id),
+            topic: topic.clone(),
+            partition: n.into(),
+        };
+        Site {
+            run: 0,
+            seed: self.seed,
+            bootstrap: Vec::new(),
+            logs: (0..).zip(places).map(place).collect(),
+            pace: Pace { load: ClientLoad::OpenLoop { per_second: 1.0 }, record_bytes: 0, sample_ms: 0 },
+            replication: 1,
+            library: self.client,
+            java: None,
+            looks: None,
+            journals: PathBuf::new(),
+            flush_ms_max: 0,
+            producer: BTreeMap::new(),
+            consumer: BTreeMap::new(),
+            first_process: ProcessId(0),
+            first_writer: WriterId(0),
         }
     }
 
@@ -171,6 +251,11 @@ impl Scenario {
             self.faults = Faults::Drawn(kept);
             self.skipped.extend(skipped);
         }
+    }
+
+    /// Whether its clients wait for each answer before they ask again.
+    pub fn waits(&self) -> bool {
+        self.client == Library::Wire || self.workload.shape().waits()
     }
 
     /// Takes away the faults for which there is a reason, and keeps the reason.

@@ -4,6 +4,7 @@ use super::{ClusterShape, Floors, Load};
 use crate::settings::{Origin, Owner, Settings};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use workloads::library::Library;
 use workloads::properties::{self, Side};
 
 /// 3 brokers, 1 dedicated controller, 4 partitions of 3 replicas.
@@ -38,10 +39,20 @@ pub fn durable() -> Settings {
             settings.set(owner, name, value, Origin::Preset);
         }
     }
-    for (owner, side) in [(Owner::Producer, Side::Producer), (Owner::Consumer, Side::Consumer)] {
-        for (name, value) in properties::durable(side) {
-            settings.set(owner, &name, &value, Origin::Preset);
+    settings.adopt(Library::default());
+    settings
+}
+
+impl Settings {
+    /// Takes over a client library's durable preset, in place of another one's.
+    pub fn adopt(&mut self, library: Library) {
+        for (owner, side) in [(Owner::Producer, Side::Producer), (Owner::Consumer, Side::Consumer)] {
+            self.forget_preset(owner);
+            for (name, value) in properties::durable_of(library, side) {
+                if self.get(owner, &name).is_none() {
+                    self.set(owner, &name, &value, Origin::Preset);
+                }
+            }
         }
     }
-    settings
 }

@@ -6,8 +6,10 @@
 //!
 //! Deliberately absent: dying with its parent (the guard sees to that), judging, and every retry librdkafka does not make.
 
+pub mod applications;
 pub mod consumer;
 pub mod generator;
+pub mod java;
 pub mod member;
 pub mod observer;
 pub mod operator;
@@ -20,8 +22,7 @@ pub mod stop;
 pub mod transactional;
 
 use crate::journal::{Journal, JournalError};
-use crate::library::Library;
-use crate::spec::{ClientSpec, ConsumerMode, RoleSpec, SpecError};
+use crate::spec::{ClientSpec, SpecError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use status::{Status, Tally};
@@ -43,8 +44,8 @@ pub enum ClientError {
     /// librdkafka would not be set up.
     #[error("librdkafka refused to start: {0}")]
     Library(#[from] rdkafka::error::KafkaError),
-    /// Its sink.
-    #[error("sink: {0}")]
+    /// Its database: a sink, an outbox.
+    #[error("database: {0}")]
     Sink(#[from] rusqlite::Error),
     /// A signal handler or a thread could not be set up, or the status could not be written.
     #[error("{what}: {source}")]
@@ -54,6 +55,12 @@ pub enum ClientError {
         /// What the system answered.
         source: io::Error,
     },
+    /// The Java client.
+    #[error("the Java client: {0}")]
+    Java(String),
+    /// A role that its library does not play: a scenario that asks for it is refused before it starts.
+    #[error("a role that {0}")]
+    Refused(&'static str),
     /// A role's thread ended by a panic.
     #[error("a role of the client panicked; its journal is whole up to that moment")]
     Panicked,
@@ -104,6 +111,9 @@ pub fn run(spec_path: &Path) -> Result<Status, ClientError> {
 
 fn load_and_run(spec_path: &Path, stop: Arc<Stop>) -> Result<Status, ClientError> {
     let spec = Arc::new(ClientSpec::load(spec_path)?);
+    if let Some(failure) = spec.library.applications().becomes(&spec, spec_path) {
+        return Err(failure);
+    }
     let journal = match spec.records {
         true => Journal::create(&spec.journal, spec.run)?,
         false => Journal::absent(spec.run),
@@ -125,35 +135,18 @@ fn listen(stop: Arc<Stop>) -> Result<signal_hook::iterator::Handle, ClientError>
 }
 
 fn run_roles(context: &Context) -> Result<Vec<Tally>, ClientError> {
-    let spec = context.spec.clone();
+    let (spec, library) = (context.spec.clone(), context.spec.library.applications());
     thread::scope(|scope| {
         let mut threads = Vec::new();
         for role in &spec.roles {
             let context = context.clone();
             threads.push(scope.spawn(move || {
                 // A role that cannot go on ends the process's work: half a client would look like a quiet one.
-                run_role(&context, role).inspect_err(|_| context.stop.ask())
+                library.run(&context, role).inspect_err(|_| context.stop.ask())
             }));
         }
         threads.into_iter().map(|t| t.join().unwrap_or(Err(ClientError::Panicked))).collect()
     })
-}
-
-fn run_role(context: &Context, role: &RoleSpec) -> Result<Tally, ClientError> {
-    match role {
-        RoleSpec::Producer(p) if context.spec.library == Library::Wire => single::produce(context, p),
-        RoleSpec::Producer(p) => producer::run(context, p),
-        RoleSpec::Consumer(c) => match &c.mode {
-            ConsumerMode::Assign { logs } if context.spec.library == Library::Wire => single::consume(context, c, logs),
-            ConsumerMode::Assign { logs } => consumer::run(context, c, logs),
-            ConsumerMode::Group(group) => member::run(context, c, group),
-        },
-        RoleSpec::Transactor(t) => transactional::run_transactor(context, t),
-        RoleSpec::Transform(t) => transactional::run_transform(context, t),
-        RoleSpec::Operator(o) => operator::run(context, o),
-        RoleSpec::Observer(o) => observer::run(context, o),
-        RoleSpec::Sampler(s) => sampler::run(context, s),
-    }
 }
 
 /// Ends the process by SIGKILL, now.

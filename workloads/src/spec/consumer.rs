@@ -166,6 +166,8 @@ pub enum Point {
     Working,
     /// The record is done, and nothing was committed since.
     Done,
+    /// All that was taken is done, and nothing more was taken.
+    Between,
 }
 
 impl ConsumerSpec {

@@ -46,6 +46,9 @@ pub struct ClientSpec {
     /// The client library that its application uses.
     #[serde(default)]
     pub library: Library,
+    /// Where the Java client is, for applications on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub java: Option<JavaPlace>,
     /// Whether it records; false only to measure what recording costs.
     #[serde(default = "recording")]
     pub records: bool,
@@ -54,6 +57,16 @@ pub struct ClientSpec {
     pub after_death: AfterDeath,
     /// One thread each.
     pub roles: Vec<RoleSpec>,
+}
+
+/// Where the Java client is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JavaPlace {
+    /// The `java` program.
+    pub program: PathBuf,
+    /// Its class path: the client's jars and our program's classes.
+    pub class_path: String,
 }
 
 fn recording() -> bool {
@@ -252,6 +265,7 @@ mod tests {
             seed: 0,
             flush_ms_max: 1,
             library: Library::default(),
+            java: None,
             records: true,
             after_death: AfterDeath::Rise,
             roles,

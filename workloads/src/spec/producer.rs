@@ -29,6 +29,8 @@ pub struct ProducerSpec {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProducerApp {
+    /// It waits for each record's report before it hands over the next one, whatever the load's rate.
+    pub sync: bool,
     /// When the client's queue is full.
     pub on_full: OnFull,
     /// When a record is reported as failed or in doubt.
@@ -39,7 +41,8 @@ pub struct ProducerApp {
     pub large: Option<Large>,
     /// Headers of each record.
     pub headers: u32,
-    /// Records are written to this file first, and those of an earlier life that nobody acknowledged are sent again.
+    /// Records are written to this file first, and those of an earlier life that nobody acknowledged are sent again. One called
+    /// `….sqlite` is a database, any other a plain file.
     pub outbox: Option<PathBuf>,
     /// It ends in the middle of its work.
     pub dies: Option<Dies>,

@@ -8,7 +8,7 @@ use history::{Offset, Record, Value};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{FetchRequest, ProduceRequest, TopicName};
+use kafka_protocol::messages::{FetchRequest, ProduceRequest, TopicName, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeSet;
 
@@ -76,6 +76,13 @@ impl Fetched {
 }
 
 impl Fetched {
+    /// Whether nothing readable is missing from it for a reader of committed records: it has no transaction's record in it and
+    /// ends where readable records end.
+    pub fn is_whole(&self) -> bool {
+        let plain = |batch: &Batch| !batch.transactional && batch.body != BatchBody::Control;
+        self.batches.iter().all(plain) && (self.last_stable.0 < 0 || self.last_stable == self.high_watermark)
+    }
+
     /// The same without markers and without the records of aborted transactions: what a reader of committed records is given.
     pub fn committed(&self, run: u64) -> Vec<Record> {
         let mut starts: Vec<(Offset, i64)> = self.aborted.iter().map(|(producer, first)| (*first, *producer)).collect();
@@ -110,14 +117,18 @@ pub struct Appended {
 }
 
 /// A batch to be appended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Append<'a> {
     /// Its records.
     pub values: &'a [&'a [u8]],
+    /// The key of every one of them.
+    pub key: Option<&'a [u8]>,
     /// CreateTime, ms since 1970.
     pub timestamp_ms: i64,
     /// Makes it idempotent.
     pub producer: Option<Producer>,
+    /// The transactional id under which its producer has a transaction open.
+    pub transaction: Option<&'a str>,
     /// 0, 1 or −1 for all.
     pub acks: i16,
     /// How long the leader may wait for its replicas.
@@ -133,11 +144,13 @@ impl Connection {
         append: Append<'_>,
         deadline: Deadline,
     ) -> Result<Appended, WireError> {
-        let batch = records::encode(append.values, append.timestamp_ms, append.producer);
+        let batch = records::encode(append);
         let partition_data = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
         let topic_data =
             TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![partition_data]);
+        let id = append.transaction.map(|id| TransactionalId(StrBytes::from_string(id.to_owned())));
         let request = ProduceRequest::default()
+            .with_transactional_id(id)
             .with_acks(append.acks)
             .with_timeout_ms(append.replicas_ms_max)
             .with_topic_data(vec![topic_data]);

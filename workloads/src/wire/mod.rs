@@ -17,6 +17,7 @@ pub mod groups;
 pub mod offsets;
 pub mod producer_id;
 pub mod records;
+pub mod transactions;
 pub mod versions;
 
 pub use admin::{ClusterView, ConfigOf, ConfigValue, NewTopic, PartitionView, TopicView};
@@ -26,6 +27,7 @@ pub use data::{Append, Appended, Fetched, Isolation, Window};
 pub use error::WireError;
 pub use offsets::OffsetAt;
 pub use records::{Batch, BatchBody, Producer};
+pub use transactions::Transactional;
 
 /// Largest frame read.
 pub const FRAME_BYTES_MAX: usize = 64 << 20;

@@ -7,6 +7,7 @@
 //! The CRC-32C covers everything from the attributes on. **Invariants:** nothing is allocated by what a count claims; a
 //! batch that does not match its checksum is a finding ([`BatchBody::Corrupt`]), not an error.
 
+use super::data::Append;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use history::{LeaderEpoch, Offset};
 use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
@@ -169,8 +170,9 @@ fn varint(bytes: &mut Bytes) -> Option<i64> {
     None
 }
 
-/// One uncompressed batch of `values`, for a produce request. `producer` makes it idempotent.
-pub fn encode(values: &[&[u8]], timestamp_ms: i64, producer: Option<Producer>) -> Bytes {
+/// One uncompressed batch for a produce request.
+pub fn encode(append: Append<'_>) -> Bytes {
+    let Append { values, timestamp_ms, producer, key, transaction, .. } = append;
     let (id, epoch, sequence) = producer.map_or((-1, -1, -1), |p| (p.id, p.epoch, p.sequence));
     let mut batch = BytesMut::new();
     batch.put_i64(0);
@@ -178,7 +180,7 @@ pub fn encode(values: &[&[u8]], timestamp_ms: i64, producer: Option<Producer>) -
     batch.put_i32(-1);
     batch.put_i8(2);
     batch.put_u32(0);
-    batch.put_i16(0);
+    batch.put_i16(if transaction.is_some() { TRANSACTIONAL } else { 0 });
     batch.put_i32(values.len() as i32 - 1);
     batch.put_i64(timestamp_ms);
     batch.put_i64(timestamp_ms);
@@ -186,7 +188,7 @@ pub fn encode(values: &[&[u8]], timestamp_ms: i64, producer: Option<Producer>) -
     batch.put_i16(epoch);
     batch.put_i32(sequence);
     batch.put_i32(values.len() as i32);
-    values.iter().enumerate().for_each(|(n, value)| put_record(&mut batch, n as i64, value));
+    values.iter().enumerate().for_each(|(n, value)| put_record(&mut batch, n as i64, key, value));
     let length = (batch.len() - LENGTH_END) as u32;
     batch[8..LENGTH_END].copy_from_slice(&length.to_be_bytes());
     let crc = crc32c::crc32c(&batch[CRC_END..]);
@@ -194,12 +196,13 @@ pub fn encode(values: &[&[u8]], timestamp_ms: i64, producer: Option<Producer>) -
     batch.freeze()
 }
 
-fn put_record(out: &mut BytesMut, delta: i64, value: &[u8]) {
+fn put_record(out: &mut BytesMut, delta: i64, key: Option<&[u8]>, value: &[u8]) {
     let mut record = BytesMut::new();
     record.put_i8(0);
     put_varint(&mut record, 0);
     put_varint(&mut record, delta);
-    put_varint(&mut record, -1);
+    put_varint(&mut record, key.map_or(-1, |key| key.len() as i64));
+    record.put_slice(key.unwrap_or(&[]));
     put_varint(&mut record, value.len() as i64);
     record.put_slice(value);
     put_varint(&mut record, 0);
@@ -219,6 +222,10 @@ fn put_varint(out: &mut BytesMut, value: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn encode(values: &[&[u8]], timestamp_ms: i64, producer: Option<Producer>) -> Bytes {
+        super::encode(Append { values, timestamp_ms, producer, ..Append::default() })
+    }
 
     fn based(batch: &Bytes, base: i64) -> Vec<u8> {
         let mut bytes = batch.to_vec();

@@ -33,6 +33,8 @@ pub const SPOKEN: &[Spoken] = &[
     spoken(ApiKey::CreatePartitions, "CreatePartitions", 0, 3),
     spoken(ApiKey::DeleteTopics, "DeleteTopics", 1, 5),
     spoken(ApiKey::InitProducerId, "InitProducerId", 0, 4),
+    spoken(ApiKey::AddPartitionsToTxn, "AddPartitionsToTxn", 0, 3),
+    spoken(ApiKey::EndTxn, "EndTxn", 0, 3),
     spoken(ApiKey::OffsetForLeaderEpoch, "OffsetForLeaderEpoch", 2, 4),
     spoken(ApiKey::DescribeConfigs, "DescribeConfigs", 1, 4),
     spoken(ApiKey::DescribeQuorum, "DescribeQuorum", 0, 1),

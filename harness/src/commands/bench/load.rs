@@ -105,6 +105,7 @@ fn specification(cluster: &Cluster, folder: &Path, name: &str) -> ClientSpec {
         seed: 1,
         flush_ms_max: 20_000,
         library: Default::default(),
+        java: None,
         records: true,
         after_death: AfterDeath::Stay,
         roles: vec![RoleSpec::Producer(ProducerSpec {

@@ -4,12 +4,14 @@ mod claims;
 
 use super::Failure;
 use crate::cli::{ListArgs, Listed};
+use crate::scenario::Scenario;
 use crate::systems::choice::FORMS;
 use crate::{catalogue, plants, terminal};
 use nemesis::FaultKind;
 use results::Exit;
 use serde_json::{Value, json};
-use workloads::workload::Workload;
+use workloads::library::Library;
+use workloads::workload::{Row, Workload};
 
 /// Prints one of the lists.
 pub fn list(args: &ListArgs) -> Result<Exit, Failure> {
@@ -38,12 +40,23 @@ fn say(rows: &[(String, String)]) {
 fn rows(what: Listed) -> Vec<(String, String)> {
     match what {
         Listed::Faults => FaultKind::all().map(|f| (f.name(), fault(f))).collect(),
-        Listed::Workloads => Workload::ALL.iter().map(|row| (row.name.into(), row.what.into())).collect(),
+        Listed::Workloads => Workload::ALL.iter().map(|row| (row.name.to_owned(), workload(row))).collect(),
         Listed::Claims | Listed::Anomalies => Vec::new(),
         Listed::Bugs => broker::bugs::ALL.iter().map(|b| (b.name().to_owned(), bug(*b))).collect(),
         Listed::Brokers => FORMS.iter().map(|(form, what)| ((*form).into(), (*what).into())).collect(),
         Listed::Scenarios => catalogue::ALL.iter().map(|s| (s.id.to_owned(), s.what.to_owned())).collect(),
     }
+}
+
+/// What it is, and which clients can play it.
+fn workload(row: &Row) -> String {
+    let plays = |library: Library| {
+        let scenario = Scenario { workload: (row.usual)(), client: library, ..Scenario::new(row.name, 0) };
+        scenario.client_refuses().is_none()
+    };
+    let clients = Library::ALL.into_iter().filter(|library| plays(*library));
+    let clients: Vec<&str> = clients.map(Library::name).collect();
+    format!("{}. Clients: {}", row.what, clients.join(", "))
 }
 
 fn fault(kind: FaultKind) -> String {

@@ -86,7 +86,7 @@ impl Home {
 }
 
 /// `$XDG_CACHE_HOME/stormglass` or `~/.cache/stormglass`.
-fn root() -> Result<PathBuf, String> {
+pub fn root() -> Result<PathBuf, String> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     base.map(|base| base.join("stormglass"))

@@ -12,10 +12,10 @@
 //! Source: Kafka's `StorageTool`, KIP-631, KIP-858, KIP-966.
 
 mod archive;
-mod cache;
+pub mod cache;
 pub mod fetch;
 mod format;
-mod java;
+pub mod java;
 mod properties;
 mod release;
 

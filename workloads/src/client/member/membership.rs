@@ -98,6 +98,14 @@ impl Membership {
         self.state().owned.get(&log).copied()
     }
 
+    /// Gives an owned log another number: what was taken of it before is not to be processed any more.
+    pub(super) fn renew(&self, log: LogId) {
+        let mut state = self.state();
+        state.assignments += 1;
+        let number = state.assignments;
+        state.owned.entry(log).and_modify(|owned| *owned = number);
+    }
+
     /// True the first time it is asked after a log was assigned.
     pub(in super::super) fn is_fresh(&self, log: LogId) -> bool {
         self.state().fresh.remove(&log)
@@ -122,6 +130,13 @@ impl Membership {
         let generation = self.state().generation;
         let detail = u64::from(self.group) << 32 | u64::from(generation);
         Subject { process: self.process, kind, log, detail }
+    }
+
+    /// Journals a position that the library stores when it likes, before the library knows of it: it may be stored from now on, and
+    /// a process that dies hears no more of it.
+    pub(super) fn may_store(&self, log: LogId, next: i64) -> Result<(), JournalError> {
+        let answer = Answer { outcome: Outcome::Unknown, error: 0, offset: Offset(next) };
+        self.journal.observe(self.subject(Kind::Commit, log), clock::now(), answer)
     }
 
     /// Stores the positions of the owned logs that are further than what was stored, and waits for the answer.

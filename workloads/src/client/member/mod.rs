@@ -108,6 +108,9 @@ impl Member<'_> {
                 }
                 break;
             }
+            if self.falls_between() && self.fall()? == Then::End {
+                break;
+            }
         }
         if self.app.commit == Commit::Finally {
             self.membership.commit(&self.library, &self.membership.owned())?;
@@ -208,6 +211,10 @@ impl Member<'_> {
         self.app.falls.is_some_and(|falls| falls.at == point && self.processed == falls.after)
     }
 
+    fn falls_between(&self) -> bool {
+        self.app.falls.is_some_and(|falls| falls.at == Point::Between && self.processed >= falls.after)
+    }
+
     fn fall(&self) -> Result<Then, ClientError> {
         match self.app.falls.map(|falls| falls.by) {
             Some(Ending::Kill) => die(),
@@ -230,7 +237,7 @@ impl Member<'_> {
                 self.mark(of_log);
             }
             self.membership.counts.records.fetch_add(records.len() as u64, Ordering::Relaxed);
-            self.store(of_log[of_log.len() - 1]);
+            self.store(of_log[of_log.len() - 1])?;
         }
         pending.clear();
         Ok(())
@@ -247,14 +254,17 @@ impl Member<'_> {
     }
 
     /// Tells the library how far it is, where the library commits what it is told.
-    fn store(&self, last: Taken) {
-        if self.app.commit == Commit::Stored
-            && let Some(place) = self.membership.place(last.log)
-            && let Err(error) =
-                self.library.store_offset(&place.topic, place.partition, last.record.offset.0 + self.app.shift)
-        {
+    fn store(&self, last: Taken) -> Result<(), ClientError> {
+        if self.app.commit != Commit::Stored {
+            return Ok(());
+        }
+        let Some(place) = self.membership.place(last.log) else { return Ok(()) };
+        let offset = last.record.offset.0 + self.app.shift;
+        self.membership.may_store(last.log, offset + 1)?;
+        if let Err(error) = self.library.store_offset(&place.topic, place.partition, offset) {
             self.membership.counts.error(&name_of(&error));
         }
+        Ok(())
     }
 
     /// Pauses and steps back, where the application does that.
@@ -264,21 +274,27 @@ impl Member<'_> {
             return Ok(());
         }
         self.finish(invoked, pending)?;
+        if matches!(self.app.commit, Commit::AfterBatch | Commit::AfterRecord | Commit::Async) {
+            // It goes back from a position that it has stored: what it takes next is told apart from a new owner's start.
+            self.membership.commit(&self.library, &[log])?;
+        }
         let mut list = TopicPartitionList::new();
         for place in self.membership.owned().iter().filter_map(|log| self.membership.place(*log)) {
             list.add_partition(&place.topic, place.partition);
         }
         let paused = self.library.pause(&list);
         self.context.stop.wait(Deadline::in_ms(pause_ms));
-        if let Err(error) = paused.and_then(|()| self.library.resume(&list)) {
-            self.membership.counts.error(&name_of(&error));
-        }
         let next = self.membership.position(log).map(|next| (next - back).max(0));
         if let Some(next) = next.filter(|_| back > 0) {
+            // While it is paused: librdkafka resumes from where it paused, and that may overtake a step made after it.
             self.seek(log, next)?;
+            self.membership.renew(log);
             let subject = self.membership.subject(Kind::Assign, log);
             let chosen = crate::journal::Answer::ok(Offset(next));
             self.membership.journal.observe(subject, clock::now(), chosen)?;
+        }
+        if let Err(error) = paused.and_then(|()| self.library.resume(&list)) {
+            self.membership.counts.error(&name_of(&error));
         }
         Ok(())
     }

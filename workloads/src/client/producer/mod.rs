@@ -241,7 +241,7 @@ impl<'a> Producer<'a> {
         let place = &self.client.logs[draft.log];
         let subject = self.subject((place.id, draft.value));
         if let Some(outbox) = &self.outbox {
-            outbox.want(place.id, draft.value).map_err(|source| ClientError::Io { what: "outbox".into(), source })?;
+            outbox.want(place.id, draft.value)?;
         }
         let invoked = self.journal.invoke(subject, due)?;
         let sent = self.counts.sent.fetch_add(1, Ordering::Relaxed) + 1;
@@ -291,6 +291,7 @@ impl<'a> Producer<'a> {
         let ticket = self.writers.ticket(place.id, draft.value).ok_or(unknown)?;
         history::payload::encode(self.client.run, place.id, draft.value, self.bytes_of(draft.value), payload);
         let key = draft.key.map(u64::to_be_bytes);
+        let mut hasty: Option<Deadline> = None;
         loop {
             let mut record =
                 BaseRecord::with_opaque_to(&place.topic, ticket).partition(place.partition).payload(payload.as_slice());
@@ -302,7 +303,10 @@ impl<'a> Producer<'a> {
             }
             let Err((error, _)) = self.library.send(record) else { return Ok(()) };
             let code = code_of(&error);
-            let waits = self.spec.app.on_full == OnFull::Wait && !context.stop.asked();
+            if context.stop.asked() {
+                hasty.get_or_insert(Deadline::in_ms(self.client.flush_ms_max / 4));
+            }
+            let waits = self.spec.app.on_full == OnFull::Wait && !hasty.is_some_and(Deadline::passed);
             if code != RDKafkaErrorCode::QueueFull as i32 as i16 || !waits {
                 self.counts.error(&name_of(&error));
                 return Err(code);

@@ -1,8 +1,14 @@
-//! Clients' properties: the durable preset, what librdkafka knows, and Kafka-Java names put into librdkafka's.
+//! Clients' properties: the durable preset, which names each client knows, and Kafka-Java names put into librdkafka's.
 //!
-//! Which names exist, for whom, and which values they take is asked of librdkafka itself, so it is never out of date here.
+//! Which names exist and for whom is asked of each client itself, so it is never out of date here.
 //! Deliberately absent: where a value came from (the harness keeps origins) and what it promises (the contract).
 
+mod java;
+mod wire;
+
+pub use java::JavaNames;
+
+use crate::library::Library;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
@@ -66,7 +72,42 @@ pub enum Meaning {
     },
 }
 
-/// The durable preset: what no promise of durability can do without, and timeouts for runs of 10 to 60 s.
+/// The durable preset of a client library, in its own words.
+pub fn durable_of(library: Library, side: Side) -> BTreeMap<String, String> {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    match library {
+        Library::Librdkafka => durable(side),
+        Library::Java => java::durable(side).iter().copied().map(owned).collect(),
+        Library::Wire => wire::durable(side).map(owned).collect(),
+    }
+}
+
+/// Whose properties are meant, with what has to be known of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Speaker<'a> {
+    /// librdkafka, which is linked in.
+    Librdkafka,
+    /// The Java client, of a release that has these.
+    Java(&'a JavaNames),
+    /// Our own wire client.
+    Wire,
+}
+
+impl Speaker<'_> {
+    /// What a property comes to for this client, or why it cannot be.
+    pub fn meaning(self, side: Side, name: &str, value: &str) -> Result<Meaning, PropertyError> {
+        if let Some((_, why)) = OURS.iter().find(|(ours, _)| *ours == name) {
+            return Err(PropertyError::Ours { name: name.to_owned(), why });
+        }
+        match self {
+            Speaker::Librdkafka => meaning(side, name, value),
+            Speaker::Java(names) => java::meaning(names, side, name, value),
+            Speaker::Wire => wire::meaning(side, name, value),
+        }
+    }
+}
+
+/// librdkafka's durable preset: what no promise of durability can do without, and timeouts for runs of 10 to 60 s.
 pub fn durable(side: Side) -> BTreeMap<String, String> {
     let own: &[(&str, &str)] = match side {
         Side::Producer => &[
@@ -182,7 +223,10 @@ fn try_out(name: &str, value: &str) -> Result<Meaning, PropertyError> {
 }
 
 fn nearest(side: Side, name: &str) -> Option<String> {
-    let known = names(side).chain(JAVA.iter().map(|(java, _)| *java));
+    nearest_of(name, names(side).chain(JAVA.iter().map(|(java, _)| *java)))
+}
+
+fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let closest = known.map(|known| (strsim::damerau_levenshtein(name, known), known)).min()?;
     (closest.0 <= name.len() / 2).then(|| closest.1.to_owned())
 }
@@ -310,6 +354,42 @@ mod tests {
         assert_eq!(set(Producer, "max.request.size", "20000").0, "message.max.bytes");
         assert_eq!(set(Consumer, "auto.offset.reset", "none").1, "error");
         assert!(matches!(meaning(Producer, "key.serializer", "x"), Ok(Meaning::Nothing { .. })));
+    }
+
+    #[test]
+    fn each_client_refuses_a_name_that_is_not_its_own_with_the_nearest_that_is() {
+        let names = "producer\tlinger.ms\nproducer\tacks\nconsumer\tisolation.level\nconsumer\tgroup.id\n";
+        let names = JavaNames::parse(names);
+        let clients = [Speaker::Librdkafka, Speaker::Java(&names), Speaker::Wire];
+        for client in clients {
+            for (side, typed, meant) in [(Producer, "akcs", "acks"), (Consumer, "isolation.levle", "isolation.level")] {
+                let refused = client.meaning(side, typed, "1").unwrap_err().to_string();
+                assert!(refused.contains(&format!("did you mean `{meant}`?")), "{client:?}: {refused}");
+            }
+            assert!(matches!(client.meaning(Producer, "acks", "all"), Ok(Meaning::Set { .. })), "{client:?}");
+            let ours = client.meaning(Consumer, "bootstrap.servers", "x:1");
+            assert!(matches!(ours, Err(PropertyError::Ours { .. })), "{client:?}");
+        }
+        assert!(Speaker::Wire.meaning(Producer, "linger.ms", "5").is_err());
+        assert!(Speaker::Java(&names).meaning(Producer, "queue.buffering.max.ms", "5").is_err());
+    }
+
+    #[test]
+    fn the_wire_client_takes_its_own_preset_and_no_promise_that_it_does_not_keep() {
+        for side in [Producer, Consumer] {
+            for (name, value) in durable_of(Library::Wire, side) {
+                assert!(matches!(Speaker::Wire.meaning(side, &name, &value), Ok(Meaning::Set { .. })), "{name}");
+            }
+        }
+        for (side, name, value) in [
+            (Producer, "enable.idempotence", "true"),
+            (Producer, "retries", "3"),
+            (Producer, "acks", "2"),
+            (Consumer, "max.partition.fetch.bytes", "0"),
+            (Consumer, "isolation.level", "chaos"),
+        ] {
+            assert!(matches!(Speaker::Wire.meaning(side, name, value), Err(PropertyError::Value { .. })), "{name}");
+        }
     }
 
     #[test]
