@@ -20,6 +20,8 @@ pub mod p03;
 pub mod p04;
 pub mod p05;
 pub mod p07;
+pub mod p08;
+pub mod p11;
 pub mod r03;
 pub mod r05;
 pub mod r06;
@@ -123,6 +125,8 @@ pub const ALL: &[Entry] = &[
     p04::ENTRY,
     p05::ENTRY,
     p07::ENTRY,
+    p08::ENTRY,
+    p11::ENTRY,
     r03::ENTRY,
     r05::ENTRY,
     r06::ENTRY,

@@ -12,7 +12,7 @@ use results::Exit;
 /// Fetches, or finds that it is there already.
 pub fn fetch(args: &FetchArgs) -> Result<Exit, Failure> {
     let Fetched::Kafka = args.what;
-    if !choice::is_release(&args.version) {
+    if !choice::is_release(&args.version) || choice::is_half_a_release(&args.version) {
         return Err(Failure::usage(format!("`{}` is not a release; write e.g. 4.1.0", args.version)));
     }
     let source = KafkaSource::Release(args.version.clone());

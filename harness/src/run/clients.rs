@@ -24,7 +24,6 @@ use workloads::finals::Final;
 use workloads::spec::{AfterDeath, ClientSpec, Load, RoleSpec, WRITERS_PER_LIFE};
 use workloads::workload::{Pace, Plan, Site};
 
-const FIRST_ACK_DEADLINE: Duration = Duration::from_secs(20);
 const FLUSH_MS_MAX: u64 = 15_000;
 const END_DEADLINE: Duration = Duration::from_secs(20);
 const CLOSED_LOOP_OUTSTANDING: u64 = 10_000;
@@ -187,13 +186,13 @@ impl Clients {
     }
 
     /// Waits until records are acknowledged: the load has begun.
-    pub fn await_first_acks(&mut self, processes: &mut Processes) -> Result<(), Failure> {
-        let begun = wait::until(FIRST_ACK_DEADLINE, || {
+    pub fn await_first_acks(&mut self, patience: Duration, processes: &mut Processes) -> Result<(), Failure> {
+        let begun = wait::until(patience, || {
             self.tally.refresh();
             self.tend(processes).map(Err).or_else(|| (self.tally.total().acked > 0).then_some(Ok(())))
         });
         begun.unwrap_or_else(|| {
-            let text = format!("no record was acknowledged within {FIRST_ACK_DEADLINE:?}");
+            let text = format!("no record was acknowledged within {patience:?}");
             Err(Failure { exit: Exit::NoBroker, text })
         })
     }
