@@ -139,7 +139,9 @@ impl<'a> Case<'a> {
             What::Compacted { until, .. } => until.is_none_or(|until| offset < until),
             _ => false,
         };
-        self.events.iter().position(|e| e.node == node && reached(e))
+        // Replicas compact each for itself; that one did tells that the log is of that kind.
+        let own = self.events.iter().position(|e| e.node == node && reached(e));
+        own.or_else(|| self.events.iter().position(|e| reached(e)))
     }
 
     fn trimmed_by(&self, node: NodeId, offset: Offset) -> Option<usize> {
