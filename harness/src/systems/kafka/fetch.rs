@@ -99,13 +99,16 @@ fn by_maven(version: &str, work: &Path, processes: &mut Processes) -> Result<Pat
         argv.into_iter().map(String::from).chain([format!("-DoutputDirectory={}", text(&libs))]).collect();
     match run(&argv, work, processes) {
         Ok(()) => Ok(libs),
-        Err(_) if says(work, "mvn", UNKNOWN_TO_MAVEN) => Err(no_such_release(version)),
+        Err(_) if UNKNOWN_TO_MAVEN.iter().any(|what| says(work, "mvn", &what.replace('*', version))) => {
+            Err(no_such_release(version))
+        }
         Err(failure) => Err(failure),
     }
 }
 
-/// What Maven says of a server that no repository has.
-const UNKNOWN_TO_MAVEN: &str = "Could not find artifact org.apache.kafka:kafka_2.13:";
+/// What Maven says of a server that no repository has, the first time and when it remembers; `*` is the version.
+const UNKNOWN_TO_MAVEN: [&str; 2] =
+    ["Could not find artifact org.apache.kafka:kafka_2.13:jar:*", "org.apache.kafka:kafka_2.13:jar:* was not found in"];
 /// What curl says of a file that is not there.
 const UNKNOWN_TO_CURL: &str = "error: 404";
 
