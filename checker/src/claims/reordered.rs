@@ -38,8 +38,8 @@ fn confirmed(case: &Case<'_>, inversion: &Inversion) -> Option<Instance> {
         return None;
     }
     let (late, early) = (case.facts.dossier(value)?, case.facts.dossier(before)?);
-    let before_offset = place(case, early)?;
-    if place(case, late)? != offset.0 || before_offset >= offset.0 {
+    let before_offset = first_place(case, early)?;
+    if first_place(case, late)? != offset.0 || before_offset >= offset.0 {
         return None;
     }
     let sentence = format!(
@@ -51,13 +51,8 @@ fn confirmed(case: &Case<'_>, inversion: &Inversion) -> Option<Instance> {
     Some(Instance { offset: offset.0, values: vec![before, value], witnesses, sentence, ..Instance::default() })
 }
 
-/// Where a record stands in the log as it was read at last. What is gone by then has no place: its offset is of a history that
-/// was cut off, and whoever stands there now was not put before it. (That it is gone is another anomaly.)
-fn place(case: &Case<'_>, dossier: &Dossier) -> Option<i64> {
+fn first_place(case: &Case<'_>, dossier: &Dossier) -> Option<i64> {
     let log = case.leads.log;
-    if case.leads.edges.coverage.whole {
-        return dossier.stands.iter().filter(|s| s.log == log && s.drained).map(|s| s.offset).min();
-    }
     let stands = dossier.stands.iter().filter(|s| s.log == log).map(|s| s.offset);
     let committed = |offset: &i64| *offset < case.leads.edges.committed;
     let copies = dossier.copies.iter().filter(|c| c.log == log).map(|c| c.offset.0).filter(committed);
@@ -70,27 +65,4 @@ fn evidence(case: &Case<'_>, value: Value, dossier: &Dossier) -> Vec<Witness> {
     let append = dossier.appends.iter().find(mine).map(Witness::bare);
     let read = dossier.stands.iter().find(|s| s.log == case.leads.log).map(|s| s.first.clone());
     append.into_iter().chain(read).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contract::{Contract, Promises};
-    use crate::judge::judge;
-    use crate::notation::read;
-
-    fn is_reordered(drained: &str) -> bool {
-        let text = format!(
-            "w1 append 1.0 @1 [1 2]\nw1 append 1.1 @0 [3 20]\nc1 poll 1:1.0 [4 5]\nc1 poll 0:1.1 [21 22]\nd1 drain {drained} [30 31]\n"
-        );
-        let told = read(&text).unwrap();
-        let judgement = judge(&told.history, &told.replicas, &Contract::durable(), &Promises::strict());
-        judgement.anomalies.iter().any(|anomaly| anomaly.kind == AnomalyKind::Reordered)
-    }
-
-    #[test]
-    fn a_record_that_was_lost_stands_behind_nobody() {
-        assert!(is_reordered("0:1.1 1:1.0"));
-        assert!(!is_reordered("0:1.1"), "1.0 was cut off before 1.1 came to stand there");
-    }
 }

@@ -7,8 +7,10 @@ use checker::{Claim, Contract};
 
 /// What every loss may break.
 const OF_LOSS: [Claim; 3] = [Claim::NoAckedLoss, Claim::OneValuePerOffset, Claim::LinearizableLog];
-/// What the loss of a record that consumers have read may break beside.
-const OF_REWRITING: [Claim; 4] = [Claim::StablePrefix, Claim::MonotoneObservables, Claim::NoSkip, Claim::ConsumerOrder];
+/// What the loss of a record that consumers have read may break beside. Order, too: a record that was not lost may come to stand
+/// where an earlier one of its writer, read and then lost, stood or before it.
+const OF_REWRITING: [Claim; 5] =
+    [Claim::StablePrefix, Claim::MonotoneObservables, Claim::NoSkip, Claim::ConsumerOrder, Claim::ProducerOrder];
 
 /// The contract with what the settings allow of single logs.
 pub(super) fn allow(mut contract: Contract, settings: &Settings, traits: &Traits) -> Contract {
