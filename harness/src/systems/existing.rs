@@ -124,6 +124,6 @@ mod tests {
             let has = Existing { bootstrap: Vec::new(), owned: owned.map(Into::into) }.capabilities();
             has.sift(&mix).0.to_string()
         };
-        assert_eq!((kept(Some("abc")).as_str(), kept(None).as_str()), ("pause-producer,kill-consumer", "none"));
+        assert_eq!((kept(Some("abc")).as_str(), kept(None).as_str()), ("kill-consumer,pause-producer", "none"));
     }
 }
