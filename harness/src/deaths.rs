@@ -3,32 +3,73 @@
 //! Deliberately not here: the examination itself (`results::autopsy`).
 
 use crate::judging::Files;
-use checker::{Anomaly, AnomalyKind, Judgement};
-use history::{Kind, LogId, Op, Outcome, Value, WriterId};
-use results::autopsy::{Death, examine};
+use crate::settings::Owner;
+use checker::{Anomaly, AnomalyKind, Claim, Finding, Judgement};
+use history::{History, Kind, LogId, Op, Outcome, ProcessId, Value, WriterId};
+use results::autopsy::{Death, InLogs, Passed, Word, before_groups, examine, late, place, unprocessed, unreported};
 use std::collections::{BTreeMap, HashMap};
 
-/// The deaths behind each anomaly, in the anomalies' order; none for those in which nothing is missing.
-pub fn of(judgement: &Judgement, files: &Files) -> Vec<Vec<Death>> {
-    if !judgement.anomalies.iter().any(is_missing) {
-        return vec![Vec::new(); judgement.anomalies.len()];
-    }
-    let acked: HashMap<(LogId, Value), &Op> = acked(files);
-    judgement.anomalies.iter().map(|anomaly| of_one(anomaly, files, &acked)).collect()
+/// Where records ended.
+#[derive(Default)]
+pub struct Deaths {
+    /// Those behind each anomaly, in the anomalies' order; none for anomalies in which nothing is missing.
+    pub of_anomalies: Vec<Vec<Death>>,
+    /// Those of records that nobody promised: not acknowledged, superseded, or only late.
+    pub unpromised: Vec<Death>,
 }
 
-/// Missing acknowledged records by stage.
-pub fn tally(deaths: &[Vec<Death>]) -> BTreeMap<String, u64> {
+/// All of them. `relaxed` is the history that was judged, if it differs from the one on file.
+pub fn of(judgement: &Judgement, files: &Files, relaxed: Option<&History>) -> Deaths {
+    let acked = match judgement.anomalies.iter().any(is_missing) {
+        true => acked(files),
+        false => HashMap::new(),
+    };
+    let of_anomalies = judgement.anomalies.iter().map(|anomaly| of_one(anomaly, files, &acked)).collect();
+    Deaths { of_anomalies, unpromised: unpromised(judgement, files, relaxed) }
+}
+
+/// Records by the stage at which they ended.
+pub fn tally<'a>(deaths: impl IntoIterator<Item = &'a Death>) -> BTreeMap<String, u64> {
     let mut stages = BTreeMap::new();
-    for death in deaths.iter().flatten() {
+    for death in deaths {
         *stages.entry(death.stage.to_string()).or_default() += death.records;
     }
     stages
 }
 
+fn unpromised(judgement: &Judgement, files: &Files, relaxed: Option<&History>) -> Vec<Death> {
+    let judged = |claim: Claim| judgement.claim(claim).is_some_and(|c| !matches!(c.verdict, Finding::NotJudged { .. }));
+    let mut deaths = late(&files.recording.history);
+    deaths.extend(before_groups(&files.recording.history));
+    if files.replicas.is_none() && !judged(Claim::NoAckedLoss) {
+        // Nobody looked into every log: what was not seen may be there.
+        return deaths;
+    }
+    let replicas = files.replicas.as_ref().map_or(&[][..], |disks| &disks.replicas);
+    let in_logs = InLogs::of(&files.recording, replicas);
+    // Where compaction removes records, one that is in no log may have been in one.
+    let compacts =
+        files.scenario.settings.get(Owner::Topic, "cleanup.policy").is_some_and(|p| p.value.contains("compact"));
+    if relaxed.is_none() && !compacts {
+        deaths.extend(unreported(&files.recording, &in_logs));
+    }
+    let ops = relaxed.map_or(&[][..], |relaxed| &relaxed.ops).iter().zip(&files.recording.history.ops);
+    let superseded = ops.filter(|(now, before)| now.outcome() != before.outcome()).map(|(_, op)| *op);
+    let mut by_log: BTreeMap<LogId, Vec<Op>> = BTreeMap::new();
+    superseded.filter(|op| !in_logs.has(op)).for_each(|op| by_log.entry(op.log).or_default().push(op));
+    deaths.extend(by_log.into_iter().flat_map(|(log, ops)| examined(&ops, log, files)));
+    deaths
+}
+
 fn is_missing(anomaly: &Anomaly) -> bool {
     use AnomalyKind::{LostMiddle, LostPostfix, LostPrefix, TrimmedUnread, Unread};
     matches!(anomaly.kind, LostPrefix | LostMiddle | LostPostfix | Unread | TrimmedUnread)
+}
+
+/// Records that exist and that a reader or a group did not get. Of what a group missed, the skips of its members are a part.
+fn is_passed_over(anomaly: &Anomaly) -> bool {
+    use AnomalyKind::{GroupSkipped, IntPollSkip, PollSkip};
+    matches!(anomaly.kind, GroupSkipped | IntPollSkip | PollSkip)
 }
 
 fn acked(files: &Files) -> HashMap<(LogId, Value), &Op> {
@@ -37,16 +78,41 @@ fn acked(files: &Files) -> HashMap<(LogId, Value), &Op> {
 }
 
 fn of_one(anomaly: &Anomaly, files: &Files, acked: &HashMap<(LogId, Value), &Op>) -> Vec<Death> {
+    if is_passed_over(anomaly) {
+        return passed_over(anomaly, &files.recording.history);
+    }
     if !is_missing(anomaly) {
         return Vec::new();
     }
     let values = anomaly.values.iter().filter_map(|text| value(text));
     let mut ops: Vec<Op> = values.filter_map(|value| acked.get(&(anomaly.log, value)).map(|op| **op)).collect();
     ops.sort_by_key(|op| op.offset);
+    examined(&ops, anomaly.log, files)
+}
+
+fn examined(ops: &[Op], log: LogId, files: &Files) -> Vec<Death> {
     let replicas = files.replicas.as_ref().map_or(&[][..], |disks| &disks.replicas);
-    let acks_all = !files.scenario.settings.acks_are_weak();
+    let word = match files.scenario.settings.acks() {
+        "0" => Word::Nobody,
+        "all" | "-1" => Word::InSync,
+        _ => Word::Leader,
+    };
     let (names, began) = (&files.manifest.names, files.manifest.began);
-    examine(&ops, anomaly.log, (names, began), (&files.testimony.events, replicas), acks_all)
+    let missing = place(ops, &files.recording.history);
+    examine(&missing, log, (names, began), (&files.testimony.events, replicas), word)
+}
+
+fn passed_over(anomaly: &Anomaly, history: &History) -> Vec<Death> {
+    let names = &history.names.processes;
+    let process = |name: &str| names.iter().position(|p| p.name == name).map(|at| ProcessId(at as u32));
+    let Some(by) = anomaly.ops.iter().rev().find_map(|op| process(&op.process)) else { return Vec::new() };
+    let single = || anomaly.offsets.iter().map(|offset| (*offset, *offset)).collect();
+    let stretches = if anomaly.stretches.is_empty() { single() } else { anomaly.stretches.clone() };
+    let of_group = |op: &&Op| op.process() == by && op.kind() == Kind::Assign && op.group() > 0;
+    if anomaly.kind != AnomalyKind::GroupSkipped && history.ops.iter().any(|op| of_group(&op)) {
+        return Vec::new();
+    }
+    unprocessed(history, &Passed { log: anomaly.log, by, stretches: &stretches })
 }
 
 /// `3.12`, as anomalies write it.

@@ -4,17 +4,18 @@
 //! read from the journals and the brokers' folders instead, and nothing is thrown away.
 
 use crate::commands::Failure;
-use crate::deaths;
+use crate::deaths::{self, Deaths};
 use crate::holds::memory;
 use crate::run::{End, Wish, journals_in};
 use crate::scenario::Scenario;
+use crate::settings::Owner;
 use crate::systems::Skip;
 use crate::terminal;
 use checker::{Finding, Judgement, Status, judge as judge_history};
 use history::{History, Kind, LogId, Nanos, Op, Outcome, Value};
 use nemesis::coverage::Tally;
 use nemesis::{Coverage, Episode, Floors};
-use results::autopsy::{self, Death, Testimony};
+use results::autopsy::{self, Testimony};
 use results::latency::Latency;
 use results::merge::{Problems, Recording};
 use results::phase::{Phases, Window};
@@ -111,16 +112,29 @@ fn read_testimony(folder: &RunFolder, manifest: &Manifest) -> Result<Testimony, 
     }
 }
 
-/// What was tested: versions, digests, and the topic's settings as it told them.
-fn subject(folder: &RunFolder, manifest: &Manifest) -> BTreeMap<String, String> {
+/// What was tested: versions, digests, and settings as the topic and the brokers told them.
+fn subject(folder: &RunFolder, manifest: &Manifest, scenario: &Scenario) -> BTreeMap<String, String> {
     let mut subject = manifest.versions.clone();
-    let told = json::read::<BTreeMap<String, Option<String>>>(&folder.configs().join("topic.json")).unwrap_or_default();
-    let shown = TOLD.iter().filter_map(|name| Some(format!("{name}={}", told.get(*name)?.as_deref()?)));
-    let shown = shown.collect::<Vec<_>>().join(" ");
-    if !shown.is_empty() {
-        subject.insert("read back".into(), shown);
-    }
+    let told = |file: &str| json::read::<Read>(&folder.configs().join(file)).unwrap_or_default();
+    let topic = shown(&[told("topic.json")], TOLD);
+    let brokers: Vec<Read> = manifest.names.nodes.iter().map(|node| told(&format!("broker-{}.json", node.0))).collect();
+    let brokers = shown(&brokers, scenario.settings.of(Owner::Broker).map(|(name, _)| name.as_str()));
+    let read_back = [("read back", topic), ("read back, brokers", brokers)];
+    subject.extend(read_back.into_iter().filter(|(_, t)| !t.is_empty()).map(|(name, told)| (name.to_owned(), told)));
     subject
+}
+
+/// Settings as read back: name to value.
+type Read = BTreeMap<String, Option<String>>;
+
+/// `name=value` of those that were told, all values where they differ.
+fn shown<'a>(told: &[Read], names: impl IntoIterator<Item = &'a str>) -> String {
+    let one = |name: &str| {
+        let mut values: Vec<&str> = told.iter().filter_map(|told| told.get(name)?.as_deref()).collect();
+        values.dedup();
+        (!values.is_empty()).then(|| format!("{name}={}", values.join("|")))
+    };
+    names.into_iter().filter_map(one).collect::<Vec<_>>().join(" ")
 }
 
 /// A judged folder.
@@ -134,7 +148,7 @@ pub struct Judged {
     /// Claim by claim, with every anomaly.
     pub judgement: Judgement,
     files: Files,
-    deaths: Vec<Vec<Death>>,
+    deaths: Deaths,
     phases: Phases,
     latency: Latency,
 }
@@ -150,15 +164,16 @@ pub fn judge(folder: &RunFolder) -> Result<Judged, Failure> {
     let coverage = cover(&files);
     let phases = Phases::new(files.episodes.iter().filter_map(window).collect());
     let latency = Latency::measure(&files.recording, &phases);
-    let deaths = deaths::of(&judgement, &files);
+    let deaths = deaths::of(&judgement, &files, relaxed.as_ref());
     let circumstances = Circumstances {
-        subject: subject(folder, &files.manifest),
-        stages: deaths::tally(&deaths),
+        subject: subject(folder, &files.manifest, &files.scenario),
+        stages: deaths::tally(deaths.of_anomalies.iter().flatten()),
+        unpromised: deaths.unpromised.clone(),
         short_of: short_of(&files, &judgement, &coverage),
         skipped: skipped(&files.scenario),
         coverage: tell(&coverage, &files.episodes),
         timing: latency.timing.clone(),
-        disks: files.replicas.as_ref().map(|evidence| Disks::of(evidence, acked_on_disk(&files.recording, evidence))),
+        disks: files.replicas.as_ref().map(|evidence| Disks::of(evidence, acked_on_disk(history, evidence))),
     };
     let wish = files.end.as_ref().and_then(|end| end.interrupted).map(Wish::exit);
     let verdict = VerdictFile::new(&files.manifest, &judgement, circumstances, wish);
@@ -178,7 +193,7 @@ impl Judged {
         let Judged { folder, files, .. } = self;
         self.verdict.write(folder).map_err(Failure::internal)?;
         let epoch = files.manifest.names.epoch;
-        let anomalies = self.judgement.anomalies.iter().zip(self.deaths.iter().map(Vec::as_slice));
+        let anomalies = self.judgement.anomalies.iter().zip(self.deaths.of_anomalies.iter().map(Vec::as_slice));
         anomalies::write(&folder.anomalies(), anomalies, &self.phases, epoch).map_err(Failure::internal)?;
         self.latency.write_log(&folder.latency(), &files.manifest.began).map_err(Failure::internal)?;
         std::fs::write(folder.summary(), self.summary(|s| s.markdown())).map_err(Failure::internal)
@@ -203,7 +218,7 @@ impl Judged {
             version: env!("CARGO_PKG_VERSION"),
             names: &self.files.manifest.names,
             first: first.and_then(|index| self.judgement.anomalies.get(index)),
-            died: first.and_then(|index| self.deaths.get(index)).map_or(&[], Vec::as_slice),
+            died: first.and_then(|index| self.deaths.of_anomalies.get(index)).map_or(&[], Vec::as_slice),
             repeat: &self.files.manifest.argv.shell(),
             folder: &self.folder.path().to_string_lossy(),
         })
@@ -220,7 +235,7 @@ fn relaxed(files: &Files) -> Option<History> {
 
 /// Acknowledged records that an episode put at risk, episode by episode.
 fn cover(files: &Files) -> Coverage {
-    let acks: Vec<_> = acked(&files.recording).map(|op| (op.log, op.invoked, op.returned)).collect();
+    let acks: Vec<_> = acked(&files.recording.history).map(|op| (op.log, op.invoked, op.returned)).collect();
     files.episodes.iter().map(|episode| (episode, nemesis::exposure(episode, acks.iter().copied()))).collect()
 }
 
@@ -279,12 +294,12 @@ fn tell(coverage: &Coverage, episodes: &[Episode]) -> Told {
     }
 }
 
-fn acked(recording: &Recording) -> impl Iterator<Item = &Op> {
-    recording.history.ops.iter().filter(|op| op.kind() == Kind::Append && op.outcome() == Outcome::Ok)
+fn acked(history: &History) -> impl Iterator<Item = &Op> {
+    history.ops.iter().filter(|op| op.kind() == Kind::Append && op.outcome() == Outcome::Ok)
 }
 
-fn acked_on_disk(recording: &Recording, disks: &OnDisk) -> u64 {
+fn acked_on_disk(history: &History, disks: &OnDisk) -> u64 {
     let values = disks.replicas.iter().flat_map(|r| r.records.iter().map(|record| (r.log, record.value)));
     let on_disk: HashSet<(LogId, Value)> = values.collect();
-    acked(recording).filter(|op| on_disk.contains(&(op.log, op.value()))).count() as u64
+    acked(history).filter(|op| on_disk.contains(&(op.log, op.value()))).count() as u64
 }

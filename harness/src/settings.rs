@@ -150,9 +150,14 @@ impl Settings {
         self.roles.get(&owner)?.get(name)
     }
 
+    /// Whose word a producer takes; librdkafka's default where nobody said.
+    pub fn acks(&self) -> &str {
+        self.get(Owner::Producer, "acks").map_or("all", |acks| acks.value.as_str())
+    }
+
     /// True if a producer takes the word of fewer than all in-sync replicas.
     pub fn acks_are_weak(&self) -> bool {
-        self.get(Owner::Producer, "acks").is_some_and(|acks| !matches!(acks.value.as_str(), "all" | "-1"))
+        !matches!(self.acks(), "all" | "-1")
     }
 
     /// All settings of a role.

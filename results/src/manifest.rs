@@ -36,6 +36,9 @@ pub struct Manifest {
     pub argv: Argv,
     /// Of everything that has one: `stormglass`, `librdkafka`, the system.
     pub versions: BTreeMap<String, String>,
+    /// SHA-256 of each file of the system under test, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub digests: BTreeMap<String, String>,
     /// Where it ran.
     pub machine: Machine,
     /// When it began.
@@ -231,6 +234,7 @@ pub(crate) mod tests {
             seed: Seed(u64::MAX),
             argv: ["stormglass", "run"].iter().collect(),
             versions: [("stormglass".to_owned(), "0.1.0".to_owned())].into(),
+            digests: BTreeMap::new(),
             machine: Machine::here(),
             began: Began { wall: Wall(5_000), mono: Nanos(1_000) },
             names: Names { run: u64::MAX, epoch: Nanos(7), ..Names::default() },

@@ -5,11 +5,12 @@
 
 mod text;
 
-use crate::autopsy::Death;
+use crate::autopsy::{Death, Stage};
 use crate::latency::{Figures, Gap, Timing};
 use crate::verdict::{Coverage, Disks, FaultTally, VerdictFile};
 use checker::{Anomaly, ClaimResult, Finding, OpRef, Status};
 use history::{Names, Nanos};
+use std::collections::BTreeMap;
 use text::{Page, duration, grouped, moment, plural};
 
 /// Most lines.
@@ -17,6 +18,7 @@ pub const LINES_MAX: usize = 40;
 /// Most columns.
 pub const COLUMNS_MAX: usize = 120;
 
+const SUBJECT_LINES_MAX: usize = 2;
 const FAULTS_MAX: usize = 13;
 const KINDS_MAX: usize = 6;
 const CLAIMS_MAX: usize = 2;
@@ -24,6 +26,7 @@ const SHORT_OF_MAX: usize = 2;
 const OPS_MAX: usize = 3;
 const DEATHS_MAX: usize = 2;
 const PROOFS_MAX: usize = 3;
+const MISSING_LINES_MAX: usize = 2;
 const SENTENCE_LINES_MAX: usize = 2;
 const REPEAT_LINES_MAX: usize = 2;
 
@@ -77,7 +80,7 @@ impl Summary<'_> {
         for (name, value) in
             self.verdict.subject.iter().filter(|(name, _)| !matches!(name.as_str(), "stormglass" | "librdkafka"))
         {
-            page.entry(name, value);
+            page.paragraph(name, value, SUBJECT_LINES_MAX);
         }
         page.entry("cluster", &format!("{}, {}", plural(nodes, "node"), plural(logs, "log")));
     }
@@ -108,7 +111,15 @@ impl Summary<'_> {
         page.entry("disks", &text);
         if !self.verdict.stages.is_empty() {
             let told = self.verdict.stages.iter().map(|(stage, records)| format!("{} {stage}", grouped(*records)));
-            page.entry("missing", &told.collect::<Vec<_>>().join("; "));
+            page.paragraph("missing", &told.collect::<Vec<_>>().join("; "), MISSING_LINES_MAX);
+        }
+        let mut unpromised: BTreeMap<Stage, u64> = BTreeMap::new();
+        for death in &self.verdict.unpromised {
+            *unpromised.entry(death.stage).or_default() += death.records;
+        }
+        if !unpromised.is_empty() {
+            let told = unpromised.iter().map(|(stage, records)| format!("{} {stage}", grouped(*records)));
+            page.paragraph("not promised", &told.collect::<Vec<_>>().join("; "), MISSING_LINES_MAX);
         }
     }
 

@@ -3,6 +3,7 @@
 //! **Invariant:** a run is [`Verdict::Pass`] only if every forbidden claim was judged and held *and* it fell short of
 //! nothing: a run that proved nothing is not green.
 
+use crate::autopsy::Death;
 use crate::exit::Exit;
 use crate::file::{FileError, Place, Problem};
 use crate::folder::{IndexLine, RunFolder};
@@ -147,6 +148,9 @@ pub struct VerdictFile {
     /// Missing acknowledged records by the stage at which they were lost.
     #[serde(default)]
     pub stages: BTreeMap<String, u64>,
+    /// Where records ended that nobody promised: not acknowledged, superseded, or read late.
+    #[serde(default)]
+    pub unpromised: Vec<Death>,
     /// Claim by claim.
     pub claims: Vec<ClaimResult>,
     /// Anomalies in `anomalies.jsonl`.
@@ -172,6 +176,8 @@ pub struct Circumstances {
     pub subject: BTreeMap<String, String>,
     /// See [`VerdictFile::stages`].
     pub stages: BTreeMap<String, u64>,
+    /// See [`VerdictFile::unpromised`].
+    pub unpromised: Vec<Death>,
     /// See [`VerdictFile::coverage`].
     pub coverage: Coverage,
     /// See [`VerdictFile::timing`].
@@ -188,7 +194,7 @@ impl VerdictFile {
         circumstances: Circumstances,
         exits: impl IntoIterator<Item = Exit>,
     ) -> VerdictFile {
-        let Circumstances { short_of, skipped, subject, stages, coverage, timing, disks } = circumstances;
+        let Circumstances { short_of, skipped, subject, stages, unpromised, coverage, timing, disks } = circumstances;
         let verdict = Verdict::of(judgement.verdict(), &short_of);
         VerdictFile {
             stormglass: FORMAT,
@@ -202,6 +208,7 @@ impl VerdictFile {
             skipped,
             subject,
             stages,
+            unpromised,
             claims: judgement.claims.clone(),
             anomalies: judgement.anomalies.len() as u64,
             coverage,

@@ -21,8 +21,10 @@ pub mod p03;
 pub mod p04;
 pub mod p05;
 pub mod p07;
+pub mod p08;
 pub mod p09;
 pub mod p10;
+pub mod p11;
 pub mod r03;
 pub mod r05;
 pub mod r06;
@@ -134,8 +136,10 @@ pub const ALL: &[Entry] = &[
     p04::ENTRY,
     p05::ENTRY,
     p07::ENTRY,
+    p08::ENTRY,
     p09::ENTRY,
     p10::ENTRY,
+    p11::ENTRY,
     r03::ENTRY,
     r05::ENTRY,
     r06::ENTRY,

@@ -57,8 +57,13 @@ impl Bench {
             exits.push(exit);
             lines.push(line);
         }
+        let skipped = exits.iter().filter(|exit| **exit == Exit::NoRights).count();
+        // An entry is shown by its damage and one cure; what a system lacks beyond these is told and no failure.
+        let shown = exits.first() == Some(&Exit::Pass) && exits.len() - skipped > 1;
+        exits.retain(|exit| !shown || *exit != Exit::NoRights);
         let exit = Exit::first_of(exits);
         let word = match exit {
+            Exit::Pass if skipped > 0 => "passed but for what was skipped",
             Exit::Pass => "passed",
             Exit::NoRights => "SKIPPED",
             _ => "FAILED",

@@ -15,7 +15,7 @@ pub fn fetch(args: &FetchArgs) -> Result<Exit, Failure> {
     if args.what == Fetched::JavaClient {
         return java_client(&args.version);
     }
-    if !choice::is_release(&args.version) {
+    if !choice::is_release(&args.version) || choice::is_half_a_release(&args.version) {
         return Err(Failure::usage(format!("`{}` is not a release; write e.g. 4.1.0", args.version)));
     }
     let source = KafkaSource::Release(args.version.clone());

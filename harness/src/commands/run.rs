@@ -33,6 +33,12 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
 /// Refuses a scenario that cannot be meant, before anything starts.
 pub fn refuse(scenario: &Scenario) -> Result<(), Failure> {
     let shape = scenario.cluster;
+    if shape.brokers == 0 {
+        // A cluster of somebody else's that does not answer has told of no brokers.
+        let exit = if matches!(scenario.system, SystemChoice::Existing { .. }) { Exit::NoBroker } else { Exit::Usage };
+        let silent = systems::of(&scenario.system).refuse(scenario).err();
+        return Err(Failure { exit, text: silent.unwrap_or_else(|| "a cluster has at least one broker".into()) });
+    }
     if shape.replication > shape.brokers {
         let text =
             format!("{} replicas need as many brokers, and there are {} brokers", shape.replication, shape.brokers);

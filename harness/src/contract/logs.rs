@@ -7,8 +7,8 @@ use checker::{Claim, Contract};
 
 /// What every loss may break.
 const OF_LOSS: [Claim; 3] = [Claim::NoAckedLoss, Claim::OneValuePerOffset, Claim::LinearizableLog];
-/// What the loss of a record that consumers have read may break beside. Offsets come round again: a record acknowledged before stands
-/// at a higher one than a later record acknowledged afterwards.
+/// What the loss of a record that consumers have read may break beside. Order, too: a record that was not lost may come to stand
+/// where an earlier one of its writer, read and then lost, stood or before it.
 const OF_REWRITING: [Claim; 5] =
     [Claim::StablePrefix, Claim::MonotoneObservables, Claim::NoSkip, Claim::ConsumerOrder, Claim::ProducerOrder];
 

@@ -56,6 +56,7 @@ fn one_replica_that_acknowledges_alone_allows_both() {
         let settings = set(durable(), Owner::Topic, name, value);
         assert!(why(&settings, &plain(), Claim::NoAckedLoss).starts_with(name), "{name}");
         assert!(why(&settings, &plain(), Claim::StablePrefix).starts_with(name), "{name}");
+        assert!(why(&settings, &plain(), Claim::ProducerOrder).starts_with(name), "{name}");
     }
 }
 

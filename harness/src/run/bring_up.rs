@@ -19,9 +19,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use workloads::clock::Deadline;
 use workloads::spec::LogPlace;
-use workloads::wire::{self, NewTopic};
+use workloads::wire::{self, NewTopic, WireError};
 
 const ATTEMPT_MS_MAX: u64 = 500;
+/// INVALID_CONFIG and POLICY_VIOLATION: no waiting makes such a topic.
+const REFUSED: [i16; 2] = [40, 44];
 const OUTPUT_LINES_MAX: usize = 12;
 const OUTPUT_BYTES_MAX: u64 = 16 << 10;
 
@@ -117,11 +119,15 @@ fn logs_of(scenario: &Scenario) -> Vec<LogPlace> {
     (0u32..).zip(places).map(place).collect()
 }
 
-fn new_topics(scenario: &Scenario) -> Vec<NewTopic> {
+fn new_topics(scenario: &Scenario, system: &dyn System) -> Vec<NewTopic> {
     let shape = scenario.cluster;
+    let least = |name: &str, value: String| {
+        let least = system.topic_least().iter().find(|(least, _)| *least == name).map(|(_, least)| *least);
+        least.filter(|least| value.parse::<u64>().is_ok_and(|value| value < *least)).map_or(value, |l| l.to_string())
+    };
     let topic = |(name, own): (String, Vec<(&str, String)>)| {
-        let mut configs: BTreeMap<String, String> =
-            own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let own = own.into_iter().map(|(name, value)| (name.to_owned(), least(name, value)));
+        let mut configs: BTreeMap<String, String> = own.collect();
         configs.extend(scenario.settings.values(Owner::Topic));
         NewTopic { name, partitions: i32::from(shape.partitions), replication: shape.replication as i16, configs }
     };
@@ -134,7 +140,7 @@ fn await_topics(
     cluster: &mut Cluster,
     processes: &mut Processes,
 ) -> Result<(), Failure> {
-    let (topics, patience) = (new_topics(scenario), system.patience());
+    let (topics, patience) = (new_topics(scenario, system), system.patience());
     let in_sync = usize::from(scenario.cluster.replication);
     let mut wire = cluster.wire();
     let brokers = cluster.nodes.brokers().len();
@@ -148,23 +154,47 @@ fn await_topics(
             reason = waiting;
             return None;
         }
-        let tried = topics.iter().try_for_each(|topic| make_topic(&mut wire, topic, brokers, in_sync));
-        tried.map_err(|e| reason = e).ok().map(Ok)
+        match topics.iter().try_for_each(|topic| make_topic(&mut wire, topic, brokers, in_sync)) {
+            Ok(()) => Some(Ok(())),
+            Err(NotYet::Refused(why)) => Some(Err(Failure::usage(why))),
+            Err(NotYet::Again(why)) => {
+                reason = why;
+                None
+            }
+        }
     });
     done.unwrap_or_else(|| Err(no_start(format!("the cluster did not answer within {patience:?}: {reason}"))))
 }
 
+/// Why there is no topic yet.
+enum NotYet {
+    /// Another attempt may do.
+    Again(String),
+    /// None will: the topic's settings are not the system's.
+    Refused(String),
+}
+
+impl From<WireError> for NotYet {
+    fn from(error: WireError) -> NotYet {
+        match error.code() {
+            code if REFUSED.contains(&code) => NotYet::Refused(format!("a setting of the topic is refused: {error}")),
+            _ => NotYet::Again(error.to_string()),
+        }
+    }
+}
+
 /// One attempt: all brokers are known, the topic exists, and every partition is led and whole.
-fn make_topic(wire: &mut wire::Cluster, topic: &NewTopic, brokers: usize, in_sync: usize) -> Result<(), String> {
+fn make_topic(wire: &mut wire::Cluster, topic: &NewTopic, brokers: usize, in_sync: usize) -> Result<(), NotYet> {
     let deadline = Deadline::in_ms(ATTEMPT_MS_MAX);
-    let view = wire.metadata(Some(&[&topic.name]), deadline).map_err(|e| e.to_string())?;
+    let view = wire.metadata(Some(&[&topic.name]), deadline)?;
     if view.brokers.len() < brokers {
-        return Err(format!("{} of {brokers} brokers have registered", view.brokers.len()));
+        return Err(NotYet::Again(format!("{} of {brokers} brokers have registered", view.brokers.len())));
     }
     if !view.topics.iter().any(|t| t.name == topic.name && t.error == 0) {
-        wire.create_topic(topic, deadline).map_err(|e| e.to_string())?;
+        wire.create_topic(topic, deadline)?;
     }
-    wire.wait_ready(&topic.name, topic.partitions as usize, in_sync, deadline).map(|_| ()).map_err(|e| e.to_string())
+    wire.wait_ready(&topic.name, topic.partitions as usize, in_sync, deadline)?;
+    Ok(())
 }
 
 /// A broker that has not printed the line yet, in words.

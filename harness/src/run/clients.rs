@@ -28,8 +28,7 @@ use workloads::library::Library;
 use workloads::spec::{AfterDeath, ClientSpec, JavaPlace, Load, RoleSpec, WRITERS_PER_LIFE};
 use workloads::workload::{Pace, Plan, Site};
 
-const FIRST_ACK_DEADLINE: Duration = Duration::from_secs(20);
-/// The same where every client has to start a JVM first.
+/// The patience with first acknowledgements where every client has to start a JVM before.
 const FIRST_ACK_DEADLINE_JVM: Duration = Duration::from_secs(120);
 const FLUSH_MS_MAX: u64 = 15_000;
 const END_DEADLINE: Duration = Duration::from_secs(20);
@@ -249,15 +248,15 @@ impl Clients {
     }
 
     /// Waits until records are acknowledged: the load has begun.
-    pub fn await_first_acks(&mut self, processes: &mut Processes) -> Result<(), Failure> {
+    pub fn await_first_acks(&mut self, patience: Duration, processes: &mut Processes) -> Result<(), Failure> {
         let java = self.clients.iter().any(|client| client.spec.library == Library::Java);
-        let deadline = if java { FIRST_ACK_DEADLINE_JVM } else { FIRST_ACK_DEADLINE };
-        let begun = wait::until(deadline, || {
+        let patience = if java { patience.max(FIRST_ACK_DEADLINE_JVM) } else { patience };
+        let begun = wait::until(patience, || {
             self.tally.refresh();
             self.tend(processes).map(Err).or_else(|| (self.tally.total().acked > 0).then_some(Ok(())))
         });
         begun.unwrap_or_else(|| {
-            let text = format!("no record was acknowledged within {deadline:?}");
+            let text = format!("no record was acknowledged within {patience:?}");
             Err(Failure { exit: Exit::NoBroker, text })
         })
     }

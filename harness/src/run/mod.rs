@@ -122,7 +122,8 @@ fn go_through(
     manifest.names.nodes = cluster.nodes.brokers();
     effective::read_back(&job.scenario, &cluster, folder).map_err(|f| kept(folder, f))?;
     let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest.clone(), processes)?;
-    clients.await_first_acks(processes).map_err(|f| kept(folder, f))?;
+    let patience = systems::of(&job.scenario.system).patience();
+    clients.await_first_acks(patience, processes).map_err(|f| kept(folder, f))?;
     clients.begin()?;
     let field = Field {
         processes: &mut *processes,
@@ -176,6 +177,7 @@ fn open_folder(job: &Job) -> Result<(RunFolder, Manifest), Failure> {
         seed: Seed(scenario.seed),
         argv: Argv::from_iter(job.repeat.clone().unwrap_or_else(|| repeat(scenario.seed))),
         versions,
+        digests: system.digests(),
         machine: Machine::here(),
         began: Began { wall, mono },
         names: Names { run: rand::random(), nodes, ..Names::default() },

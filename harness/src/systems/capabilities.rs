@@ -4,7 +4,7 @@
 //! part of the verdict.
 
 use nemesis::fault::{Family, Need as Grip};
-use nemesis::{FaultKind, Mix};
+use nemesis::{Aim, FaultKind, Mix};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,11 +40,13 @@ pub enum Capability {
     Compaction,
     /// Topics and partitions that can be made while it runs.
     Administration,
+    /// It minds no faults of our own clients.
+    Clients,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Capability; 13] = [
+    pub const ALL: [Capability; 14] = [
         Capability::Processes,
         Capability::Durable,
         Capability::Replication,
@@ -58,6 +60,7 @@ impl Capability {
         Capability::Proxies,
         Capability::Compaction,
         Capability::Administration,
+        Capability::Clients,
     ];
 
     /// As written in `cmd=` after `-`: `processes`, `log-folder`.
@@ -76,6 +79,7 @@ impl Capability {
             Capability::Proxies => "proxies",
             Capability::Compaction => "compaction",
             Capability::Administration => "administration",
+            Capability::Clients => "clients",
         }
     }
 }
@@ -155,6 +159,9 @@ impl Capabilities {
 
 /// What a fault needs of a system.
 pub fn needs(fault: FaultKind) -> &'static [Capability] {
+    if matches!(fault.aim(), Aim::Producer | Aim::Consumer) {
+        return &[Capability::Clients];
+    }
     match fault.definition().family() {
         Family::Kill => &[Capability::Processes, Capability::Durable],
         Family::Pause | Family::Network | Family::Clock => &[Capability::Processes],
@@ -187,9 +194,9 @@ mod tests {
     #[test]
     fn a_system_whose_memory_dies_with_it_is_paused_and_not_killed() {
         let has = Capabilities::all().without(Capability::Durable, "it keeps records in memory");
-        let mix = "kill-leader,pause-leader".parse().unwrap();
+        let mix = "kill-leader,pause-leader,kill-producer".parse().unwrap();
         let (kept, skipped) = has.sift(&mix);
-        assert_eq!(kept.to_string(), "pause-leader");
+        assert_eq!(kept.to_string(), "kill-producer,pause-leader");
         let told = skipped.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(told, ["kill-leader is skipped: it needs durable: it keeps records in memory"]);
     }

@@ -57,6 +57,9 @@ impl FromStr for SystemChoice {
     fn from_str(text: &str) -> Result<SystemChoice, String> {
         match text.split_once('=').map_or((text, None), |(name, rest)| (name, Some(rest.trim()))) {
             ("embedded", None) => Ok(SystemChoice::Embedded),
+            ("kafka", Some(rest)) if is_half_a_release(rest) => {
+                Err(format!("`{text}`: a release is written in full, e.g. kafka={rest}.0"))
+            }
             ("kafka", Some(rest)) if !rest.is_empty() => Ok(SystemChoice::Kafka(kafka(rest))),
             ("tansu", Some(rest)) if !rest.is_empty() => Ok(SystemChoice::Tansu(rest.into())),
             ("cmd", Some(rest)) if !rest.is_empty() => {
@@ -85,6 +88,11 @@ fn kafka(text: &str) -> KafkaSource {
 pub fn is_release(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
     text.starts_with(|c: char| c.is_ascii_digit()) && text.contains('.') && text.chars().all(plain)
+}
+
+/// True for `4.1`.
+pub fn is_half_a_release(text: &str) -> bool {
+    is_release(text) && text.split('.').count() == 2
 }
 
 impl fmt::Display for SystemChoice {
@@ -122,6 +130,7 @@ mod tests {
     fn a_typo_gets_the_nearest_system_and_a_half_the_whole_form() {
         let error = |text: &str| text.parse::<SystemChoice>().unwrap_err();
         assert!(error("kafak=4.1.0").contains("did you mean `kafka`"), "{}", error("kafak=4.1.0"));
+        assert!(error("kafka=4.1").contains("kafka=4.1.0"), "{}", error("kafka=4.1"));
         assert!(error("kafka").contains("kafka=VERSION|DIR") && error("tansu=").contains("tansu=BIN"));
     }
 }

@@ -12,6 +12,7 @@ use super::{Capabilities, Capability, Launch, NodePlan, NodeRole, Owned, Seat, S
 use crate::scenario::{ClusterShape, Scenario, preset};
 use crate::settings::Owner;
 use history::NodeId;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Any program.
@@ -36,7 +37,8 @@ impl System for Command {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let nobody_said = Capabilities::none("nobody said that the command has it (--has)").with(Capability::Processes);
+        let nobody_said = Capabilities::none("nobody said that the command has it (--has)");
+        let nobody_said = nobody_said.with(Capability::Processes).with(Capability::Clients);
         self.has.iter().fold(nobody_said, |has, capability| has.with(*capability))
     }
 
@@ -45,6 +47,10 @@ impl System for Command {
             true => ClusterShape { controllers: 0, ..preset::CLUSTER },
             false => ALONE,
         }
+    }
+
+    fn digests(&self) -> BTreeMap<String, String> {
+        digest(Path::new(&self.version()))
     }
 
     fn refuse(&self, scenario: &Scenario) -> Result<(), String> {
@@ -66,6 +72,12 @@ impl System for Command {
         let peers: Vec<String> = nodes.iter().map(|(id, seat)| format!("{id}@{}", seat.advertises)).collect();
         nodes.iter().map(|node| lay_out_node(&words, *node, &peers.join(","), folder)).collect()
     }
+}
+
+/// The digest of a program that is named by its path.
+pub fn digest(program: &Path) -> BTreeMap<String, String> {
+    let digest = super::kafka::sha256(program).ok();
+    digest.map(|digest| (program.to_string_lossy().into_owned(), digest)).into_iter().collect()
 }
 
 /// Broker settings and planted bugs are the embedded broker's own.

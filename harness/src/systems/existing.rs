@@ -50,13 +50,14 @@ impl System for Existing {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let theirs = "the cluster is somebody else's";
-        Capabilities::none(theirs)
-            .with(Capability::Durable)
-            .with(Capability::Replication)
-            .with(Capability::Groups)
-            .with(Capability::Transactions)
-            .with(Capability::FlushSettings)
+        use Capability::{Clients, Durable, FlushSettings, Groups, Replication, Transactions};
+        let has = [Durable, Replication, Groups, Transactions, FlushSettings];
+        let theirs = Capabilities::none("the cluster is somebody else's");
+        let theirs = has.into_iter().fold(theirs, Capabilities::with);
+        match &self.owned {
+            Some(_) => theirs.with(Clients),
+            None => theirs.without(Clients, "nobody said that the cluster is theirs (--i-own-this-cluster ID)"),
+        }
     }
 
     /// As many replicas as its brokers allow, 3 at most.
@@ -114,5 +115,15 @@ mod tests {
         let has = Existing { bootstrap: Vec::new(), owned: Some("abc".into()) }.capabilities();
         let (kept, _) = has.sift(&nemesis::Mix::default());
         assert!(kept.is_none() && has.lacks(Capability::Processes).is_some());
+    }
+
+    #[test]
+    fn only_its_owner_lets_clients_be_broken_before_it() {
+        let mix = "pause-producer,kill-consumer,kill-leader,drop-response-produce".parse().unwrap();
+        let kept = |owned: Option<&str>| {
+            let has = Existing { bootstrap: Vec::new(), owned: owned.map(Into::into) }.capabilities();
+            has.sift(&mix).0.to_string()
+        };
+        assert_eq!((kept(Some("abc")).as_str(), kept(None).as_str()), ("kill-consumer,pause-producer", "none"));
     }
 }

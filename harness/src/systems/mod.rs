@@ -144,8 +144,18 @@ pub trait System {
         false
     }
 
+    /// The least that it takes of a topic's settings: what a workload wants less of gets so much.
+    fn topic_least(&self) -> &'static [(&'static str, u64)] {
+        &[]
+    }
+
     /// What else identifies it for the manifest, e.g. digests of its programs; known once it was prepared.
     fn facts(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    /// SHA-256 of each file that it consists of, by name; known once it was prepared.
+    fn digests(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
     }
 

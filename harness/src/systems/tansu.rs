@@ -5,6 +5,7 @@ use super::command::{self, ALONE};
 use super::{Capabilities, Capability, NodePlan, Seat, System};
 use crate::scenario::{ClusterShape, Scenario};
 use history::NodeId;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What it calls itself, whatever it is told.
@@ -49,6 +50,10 @@ impl System for Tansu {
 
     fn shape(&self) -> ClusterShape {
         ALONE
+    }
+
+    fn digests(&self) -> BTreeMap<String, String> {
+        command::digest(&self.program)
     }
 
     fn program(&self) -> Option<PathBuf> {

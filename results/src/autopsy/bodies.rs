@@ -5,8 +5,10 @@
 //! stage is that of the copy that died last**: until then the record could have been saved.
 
 use super::death::{Certainty, Copy, Death, Proof};
-use super::event::{Event, What};
+use super::event::{Event, Place, What};
+use super::placing::Missing;
 use super::stage::Stage;
+use super::words::{self, row, says, without_event};
 use crate::manifest::Began;
 use crate::wall::Wall;
 use history::{LogId, Names, Nanos, NodeId, Offset, Op, ReplicaLog, Value};
@@ -16,16 +18,26 @@ use std::collections::{HashMap, HashSet};
 const CLOCK_SLACK_NS: u64 = 50_000_000;
 const PROOFS_MAX: usize = 12;
 
+/// For which copies an acknowledgement speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Word {
+    /// For none: `acks=0`.
+    Nobody,
+    /// For the leader's: `acks=1`.
+    Leader,
+    /// For those of all in-sync replicas.
+    InSync,
+}
+
 /// What is known of one log.
-pub struct Case<'a> {
+struct Case<'a> {
     log: LogId,
     names: &'a Names,
     began: Began,
     events: Vec<&'a Event>,
     replicas: Vec<&'a ReplicaLog>,
     holders: HashMap<Value, Vec<(NodeId, Offset)>>,
-    /// True if an acknowledgement speaks for every in-sync replica.
-    acks_all: bool,
+    word: Word,
 }
 
 /// A copy's end.
@@ -33,10 +45,12 @@ pub struct Case<'a> {
 enum Fate {
     /// It is there.
     Holds,
-    /// Bytes at its offset fail their checksum.
+    /// Bytes at its offset fail their checksum, or are none between others that are there.
     Altered,
     /// The log begins beyond it; the event that moved it, if one is known.
     Trimmed(Option<usize>),
+    /// Its offset is nobody's, between others that are there, and this compaction reached it.
+    Compacted(usize),
     /// Cut off by this event.
     Truncated(usize),
     /// The log ended before it when it was opened after an unclean stop: this event.
@@ -50,25 +64,25 @@ enum Fate {
 /// Every copy's end, by node.
 type Fates = Vec<(NodeId, Fate)>;
 
-/// Where and how the missing records among `ops` died: acknowledged appends to one log, grouped by likeness.
+/// Where and how missing records died: acknowledged appends to one log, grouped by likeness.
 pub fn examine(
-    ops: &[Op],
+    missing: &[Missing],
     log: LogId,
     (names, began): (&Names, Began),
     (events, replicas): (&[Event], &[ReplicaLog]),
-    acks_all: bool,
+    word: Word,
 ) -> Vec<Death> {
-    let wanted: HashSet<Value> = ops.iter().map(|op| op.value()).collect();
-    let case = Case::new(log, (names, began), (events, replicas), (&wanted, acks_all));
-    let mut groups: Vec<(Fates, Vec<&Op>)> = Vec::new();
-    for op in ops {
-        let fates = case.fates(op);
-        match groups.iter_mut().find(|(known, _)| *known == fates) {
-            Some((_, ops)) => ops.push(op),
-            None => groups.push((fates, vec![op])),
+    let wanted: HashSet<Value> = missing.iter().map(|missing| missing.op.value()).collect();
+    let case = Case::new(log, (names, began), (events, replicas), (&wanted, word));
+    let mut groups: Vec<(Fates, bool, Vec<&Missing>)> = Vec::new();
+    for missing in missing {
+        let (fates, placed) = (case.fates(&missing.op), missing.placed_by.is_some());
+        match groups.iter_mut().find(|(known, by, _)| *known == fates && *by == placed) {
+            Some((.., alike)) => alike.push(missing),
+            None => groups.push((fates, placed, vec![missing])),
         }
     }
-    groups.iter().map(|(fates, ops)| case.death(fates, ops)).collect()
+    groups.iter().map(|(fates, _, alike)| case.death(fates, alike)).collect()
 }
 
 impl<'a> Case<'a> {
@@ -76,7 +90,7 @@ impl<'a> Case<'a> {
         log: LogId,
         (names, began): (&'a Names, Began),
         (events, replicas): (&'a [Event], &'a [ReplicaLog]),
-        (wanted, acks_all): (&HashSet<Value>, bool),
+        (wanted, word): (&HashSet<Value>, Word),
     ) -> Case<'a> {
         let replicas: Vec<&ReplicaLog> = replicas.iter().filter(|r| r.log == log).collect();
         let mut holders: HashMap<Value, Vec<(NodeId, Offset)>> = HashMap::new();
@@ -86,7 +100,7 @@ impl<'a> Case<'a> {
             }
         }
         let events = events.iter().filter(|e| e.log.is_none_or(|l| l == log)).collect();
-        Case { log, names, began, events, replicas, holders, acks_all }
+        Case { log, names, began, events, replicas, holders, word }
     }
 
     fn fates(&self, op: &Op) -> Fates {
@@ -108,13 +122,26 @@ impl<'a> Case<'a> {
         if op.offset.0 < 0 {
             return Fate::Never;
         }
-        if replica.records.iter().any(|r| r.offset == op.offset && r.value == Value::CORRUPT) {
-            return Fate::Altered;
-        }
         if op.offset < replica.start {
             return Fate::Trimmed(self.trimmed_by(node, op.offset));
         }
-        self.lost_by(node, op)
+        match replica.records.binary_search_by_key(&op.offset, |record| record.offset) {
+            Ok(at) if replica.records[at].value == Value::CORRUPT => Fate::Altered,
+            Err(at) if at < replica.records.len() => {
+                self.compacted_by(node, op.offset).map_or(Fate::Altered, Fate::Compacted)
+            }
+            _ => self.lost_by(node, op),
+        }
+    }
+
+    fn compacted_by(&self, node: NodeId, offset: Offset) -> Option<usize> {
+        let reached = |e: &Event| match e.what {
+            What::Compacted { until, .. } => until.is_none_or(|until| offset < until),
+            _ => false,
+        };
+        // Replicas compact each for itself; that one did tells that the log is of that kind.
+        let own = self.events.iter().position(|e| e.node == node && reached(e));
+        own.or_else(|| self.events.iter().position(|e| reached(e)))
     }
 
     fn trimmed_by(&self, node: NodeId, offset: Offset) -> Option<usize> {
@@ -149,7 +176,7 @@ impl<'a> Case<'a> {
                     had |= end > op.offset;
                     unclean = false;
                 }
-                What::Decided { .. } | What::StartMoved { .. } => {}
+                What::Decided { .. } | What::StartMoved { .. } | What::Compacted { .. } => {}
             }
         }
         if had { Fate::Unexplained } else { Fate::Never }
@@ -159,6 +186,9 @@ impl<'a> Case<'a> {
     /// that time.
     fn acknowledged_by(&self, op: &Op) -> Vec<NodeId> {
         let mut nodes = Vec::new();
+        if self.word == Word::Nobody {
+            return nodes;
+        }
         let reigns: Vec<&Event> = self.reigns_during(op.invoked, op.returned);
         for event in &reigns {
             let What::Decided { leader, ref isr, .. } = event.what else { continue };
@@ -167,7 +197,7 @@ impl<'a> Case<'a> {
             let in_all = |node: &&NodeId| {
                 reigns.iter().all(|e| matches!(&e.what, What::Decided { isr, .. } if isr.contains(node)))
             };
-            nodes.extend(isr.iter().filter(|_| self.acks_all).filter(in_all));
+            nodes.extend(isr.iter().filter(|_| self.word == Word::InSync).filter(in_all));
         }
         nodes
     }
@@ -188,18 +218,25 @@ impl<'a> Case<'a> {
         current.into_iter().chain(found).collect()
     }
 
-    fn death(&self, fates: &[(NodeId, Fate)], ops: &[&Op]) -> Death {
-        let (stage, certainty) = self.stage(fates, ops[0]);
-        let offsets = ops.iter().map(|op| op.offset);
+    fn death(&self, fates: &[(NodeId, Fate)], alike: &[&Missing]) -> Death {
+        let first = alike[0];
+        let (stage, certainty) = self.stage(fates, &first.op);
+        // What was placed and not told is never proven to have been there.
+        let certainty = if first.placed_by.is_some() { certainty.max(Certainty::Inferred) } else { certainty };
+        let offsets = alike.iter().map(|missing| missing.op.offset);
         let offsets = (offsets.clone().min().unwrap_or(Offset::UNKNOWN), offsets.max().unwrap_or(Offset::UNKNOWN));
-        let copies: Vec<Copy> = fates.iter().map(|(node, fate)| self.copy(*node, fate, ops[0])).collect();
-        let mut proof: Vec<Proof> =
-            fates.iter().filter_map(|(_, fate)| self.event(fate)).map(|e| self.proof(e)).collect();
-        proof.extend(self.reigns_around(fates, ops[0]).into_iter().map(|e| self.proof(e)));
+        let copies: Vec<Copy> = fates.iter().map(|(node, fate)| self.copy(*node, fate, &first.op)).collect();
+        let by = |by: super::Neighbour| {
+            row(by.row, format!("no offset was told; {} of the same writer stood at {}", by.value, by.offset.0))
+        };
+        let mut proof: Vec<Proof> = first.placed_by.map(by).into_iter().collect();
+        proof.extend(fates.iter().filter_map(|(_, fate)| self.event(fate)).map(words::proof));
+        proof.extend(fates.iter().filter_map(|(node, fate)| self.around(*node, fate, first.op.offset)));
+        proof.extend(self.reigns_around(fates, &first.op).into_iter().map(words::proof));
         proof.extend(self.epochs_beyond(offsets.0));
         proof.truncate(PROOFS_MAX);
-        let sentence = self.sentence(stage, ops.len(), offsets, &copies);
-        Death { stage, certainty, records: ops.len() as u64, offsets, sentence, copies, proof }
+        let sentence = self.sentence(stage, alike.len(), offsets, &copies);
+        Death { stage, certainty, records: alike.len() as u64, offsets, sentence, copies, proof }
     }
 
     fn stage(&self, fates: &[(NodeId, Fate)], op: &Op) -> (Stage, Certainty) {
@@ -213,7 +250,7 @@ impl<'a> Case<'a> {
         if has(|f| *f == Fate::Altered) {
             return (Stage::B6, Certainty::Proven);
         }
-        if has(|f| matches!(f, Fate::Trimmed(_))) {
+        if has(|f| matches!(f, Fate::Trimmed(_) | Fate::Compacted(_))) {
             return (Stage::B4, Certainty::Proven);
         }
         let died = fates.iter().filter_map(|(_, fate)| Some((self.event(fate)?.wall, fate)));
@@ -255,14 +292,16 @@ impl<'a> Case<'a> {
             let log = self.names.log(self.log);
             let file = format!("brokers/{}/data/{log}/leader-epoch-checkpoint", replica.node.0);
             let says = format!("epoch {} starts at {}", epoch.epoch.0, epoch.start.0);
-            proof.push(Proof { place: super::Place { file, at: line as u64 + 3 }, says });
+            proof.push(Proof { place: Place { file, at: line as u64 + 3 }, says });
         }
         proof
     }
 
     fn event(&self, fate: &Fate) -> Option<&'a Event> {
         match fate {
-            Fate::Truncated(at) | Fate::Recovery(at) | Fate::Trimmed(Some(at)) => self.events.get(*at).copied(),
+            Fate::Truncated(at) | Fate::Recovery(at) | Fate::Trimmed(Some(at)) | Fate::Compacted(at) => {
+                self.events.get(*at).copied()
+            }
             _ => None,
         }
     }
@@ -275,17 +314,28 @@ impl<'a> Case<'a> {
         self.reigns_during(op.returned.min(until), until)
     }
 
-    fn proof(&self, event: &Event) -> Proof {
-        Proof { place: event.place.clone(), says: format!("node {}: {}", event.node.0, says(&event.what)) }
+    /// The neighbours of an offset that compaction emptied, in the segment's file.
+    fn around(&self, node: NodeId, fate: &Fate, offset: Offset) -> Option<Proof> {
+        let Fate::Compacted(_) = fate else { return None };
+        let replica = self.replicas.iter().find(|r| r.node == node)?;
+        let next = replica.records.partition_point(|record| record.offset < offset);
+        let (before, after) = (next.checked_sub(1).map(|at| replica.records[at].offset.0), replica.records.get(next)?);
+        let before = before.map_or_else(|| "its start".to_owned(), |before| before.to_string());
+        let file = format!("brokers/{}/data/{}", node.0, self.names.log(self.log));
+        let says = format!("between {before} and {} no record is left", after.offset.0);
+        Some(Proof { place: Place { file, at: after.offset.0 as u64 }, says })
     }
 
     fn copy(&self, node: NodeId, fate: &Fate, op: &Op) -> Copy {
         let at = self.event(fate).map(|e| e.wall);
         let fate = match (fate, self.event(fate).map(|e| says(&e.what))) {
             (Fate::Holds, _) => "is there".to_owned(),
-            (Fate::Altered, _) => format!("is corrupt: offset {} fails its checksum", op.offset.0),
+            (Fate::Altered, _) => format!("is corrupt: what stands at offset {} cannot be read", op.offset.0),
             (Fate::Trimmed(_), why) => {
                 format!("is below the log's start{}", why.map_or_else(String::new, |w| format!(": {w}")))
+            }
+            (Fate::Compacted(_), why) => {
+                format!("has others around it and not this one{}", why.map_or_else(String::new, |w| format!(": {w}")))
             }
             (Fate::Truncated(_), why) => why.unwrap_or_default(),
             (Fate::Recovery(_), why) => format!("was gone after an unclean stop: {}", why.unwrap_or_default()),
@@ -300,62 +350,13 @@ impl<'a> Case<'a> {
         (i128::from(wall.0) - i128::from(epoch.0)) as i64
     }
 
-    fn sentence(&self, stage: Stage, records: usize, (first, last): (Offset, Offset), copies: &[Copy]) -> String {
-        let place = match first == last {
-            true => format!("offset {}", first.0),
-            false => format!("offsets {}..{}", first.0, last.0),
-        };
+    fn sentence(&self, stage: Stage, records: usize, offsets: (Offset, Offset), copies: &[Copy]) -> String {
         let dead = copies.iter().filter(|copy| copy.at_ns.is_some());
         let told: Vec<String> = dead
             .map(|c| format!("node {} at {:.3} s: {}", c.node.0, c.at_ns.unwrap_or(0) as f64 / 1e9, c.fate))
             .collect();
         let told = if told.is_empty() { without_event(stage, copies) } else { told.join("; ") };
-        let plural = if records == 1 { "" } else { "s" };
-        format!("{records} record{plural} of {}, {place}: {stage}. {told}", self.names.log(self.log))
-    }
-}
-
-fn without_event(stage: Stage, copies: &[Copy]) -> String {
-    let where_it_is = copies.iter().filter(|c| c.fate == "is there").map(|c| c.node.0.to_string()).collect::<Vec<_>>();
-    match stage {
-        Stage::B1 => {
-            "no replica is known to have had it; the nodes' logs or events of the time would tell B1 from B2 and B3"
-                .into()
-        }
-        _ if !where_it_is.is_empty() => format!("it is on node {}", where_it_is.join(", ")),
-        _ => "a later leader's history begins at or below it".into(),
-    }
-}
-
-fn says(what: &What) -> String {
-    let ids = |nodes: &[NodeId]| nodes.iter().map(|n| n.0.to_string()).collect::<Vec<_>>().join(",");
-    match what {
-        What::Decided { leader, epoch, isr, elr, unclean } => {
-            let leader = leader.map_or_else(|| "nobody".to_owned(), |leader| leader.0.to_string());
-            let elr = if elr.is_empty() { String::new() } else { format!(", eligible {}", ids(elr)) };
-            let how = if *unclean { ", by an unclean election" } else { "" };
-            format!("{leader} leads epoch {}, in sync {}{elr}{how}", epoch.0, ids(isr))
-        }
-        What::Role { leads, epoch, end, .. } => {
-            format!(
-                "{} in epoch {} with its log ending at {}",
-                if *leads { "leads" } else { "follows" },
-                epoch.0,
-                end.0
-            )
-        }
-        What::Opened { end, clean } => {
-            format!(
-                "its log ended at {} when it was opened after {}",
-                end.0,
-                if *clean { "a clean stop" } else { "an unclean stop" }
-            )
-        }
-        What::Truncated { from, to, why } => {
-            let from = from.map_or_else(String::new, |from| format!("from {} ", from.0));
-            format!("truncated {from}to {} because of {why}", to.0)
-        }
-        What::Recovered { told } => told.clone(),
-        What::StartMoved { to, why } => format!("the log's start moved to {} due to {why}", to.0),
+        let (records, place) = (words::records(records), words::stretch(offsets));
+        format!("{records} of {}, {place}: {stage}. {told}", self.names.log(self.log))
     }
 }

@@ -39,7 +39,7 @@ pub struct Proof {
     pub says: String,
 }
 
-/// Records of one log that died the same way.
+/// Records of one log that ended the same way.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Death {
     /// Where.

@@ -43,6 +43,8 @@ enum Event {
     Truncation { partition: Partition, from: i64, to: i64, why: String },
     RecoveryCut { partition: Partition, end: i64, why: String },
     Opened { partition: Partition, end: i64, clean: bool },
+    LogStart { partition: Partition, to: i64, why: String },
+    Compacted { partition: Partition, clean_until: i64, from_bytes: u64, to_bytes: u64 },
     LeaderElected(Decided),
     IsrChanged(Decided),
 }
@@ -88,6 +90,13 @@ pub fn parse(line: &str, leader: impl Fn(&str) -> Option<NodeId>) -> Option<Line
         Event::Opened { partition, end, clean } => {
             (name(&partition), raw.wall_ns, What::Opened { end: Offset(end), clean })
         }
+        Event::LogStart { partition, to, why } => {
+            (name(&partition), raw.wall_ns, What::StartMoved { to: Offset(to), why })
+        }
+        Event::Compacted { partition, clean_until, from_bytes, to_bytes } => {
+            let told = format!("compacted below {clean_until} from {from_bytes} to {to_bytes} bytes");
+            (name(&partition), raw.wall_ns, What::Compacted { until: Some(Offset(clean_until)), told })
+        }
         Event::LeaderElected(told) => {
             let leader = told.leader.map(NodeId);
             (format!("{}-{}", told.topic, told.partition), decided_at, decided(&told, leader))
@@ -126,6 +135,12 @@ mod tests {
         let told = parse(cut, |_| None).unwrap();
         assert_eq!((told.wall, told.partition.as_str()), (Wall(5_000_000), "q-1"));
         assert!(matches!(told.what, What::Truncated { from: Some(Offset(291)), to: Offset(192), .. }));
+        let compacted = r#"{"monotonic_ns":1,"wall_ns":5,"node":2,"event":"compacted","partition":{"topic":"q","index":1},"clean_until":90,"from_bytes":9,"to_bytes":4}"#;
+        let told = parse(compacted, |_| None).unwrap();
+        assert!(matches!(told.what, What::Compacted { until: Some(Offset(90)), .. }));
+        let trimmed = r#"{"monotonic_ns":1,"wall_ns":5,"node":2,"event":"log-start","partition":{"topic":"q","index":1},"from":0,"to":9,"segments":1,"why":"retention.ms"}"#;
+        let told = parse(trimmed, |_| None).unwrap();
+        assert!(matches!(told.what, What::StartMoved { to: Offset(9), .. }));
         assert!(parse(r#"{"monotonic_ns":1,"wall_ns":5,"node":2,"event":"note","text":"x"}"#, |_| None).is_none());
         assert!(parse("{", |_| None).is_none());
     }

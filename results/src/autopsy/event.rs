@@ -91,6 +91,13 @@ pub enum What {
         /// In its words.
         told: String,
     },
+    /// The node removed records that later ones of their key replaced.
+    Compacted {
+        /// Below this offset; absent where that was not told.
+        until: Option<Offset>,
+        /// In its words.
+        told: String,
+    },
     /// The node's log begins later.
     StartMoved {
         /// Where.

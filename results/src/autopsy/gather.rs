@@ -72,9 +72,13 @@ impl Gathered {
     }
 
     fn server_log(&mut self, node: NodeId, path: &Path) -> Result<(), FileError> {
+        let mut last = Wall(0);
         lines(path, |number, line| {
+            last = server_log::time(line).unwrap_or(last);
             if let Some(told) = server_log::parse(line) {
                 self.add(node, told.partition, (told.wall, told.what), place(path, number));
+            } else if let Some((partition, what)) = server_log::continued(line) {
+                self.add(node, Some(partition), (last, what), place(path, number));
             }
         })
     }

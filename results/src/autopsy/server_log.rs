@@ -28,6 +28,21 @@ pub fn parse(line: &str) -> Option<Line<'_>> {
     Some(Line { wall, partition, what })
 }
 
+/// When a line was written, if it begins with that: lines without a time belong to the last one with one.
+pub fn time(line: &str) -> Option<Wall> {
+    time_of(line.strip_prefix('[')?.split_once(']')?.0)
+}
+
+/// What a line that belongs to one before it says, if it matters: partition and event.
+///
+/// `\tLog cleaner thread 0 cleaned log q-3 (dirty section = [2134, 2682])`
+pub fn continued(line: &str) -> Option<(&str, What)> {
+    let rest = line.strip_prefix("\tLog cleaner thread ")?.split_once(" cleaned log ")?.1;
+    let (partition, section) = rest.split_once(" (dirty section = [")?;
+    let until = section.split_once(", ")?.1.split_once(']')?.0.parse().ok().map(Offset);
+    Some((partition, What::Compacted { until, told: line.trim().to_owned() }))
+}
+
 type Found<'a> = (Option<&'a str>, What);
 
 /// `[Broker id=1] Follower q-1 starts at leader epoch 1 from offset 192 with partition epoch 1 and high watermark 109. …`
@@ -159,11 +174,23 @@ mod tests {
         assert!(matches!(parse(moved).unwrap().what, What::StartMoved { to: Offset(50), .. }));
     }
 
+    #[test]
+    fn what_the_cleaner_did_is_told_on_a_line_of_its_own() {
+        let (partition, what) =
+            continued("\tLog cleaner thread 0 cleaned log q-3 (dirty section = [2134, 2682])").unwrap();
+        assert!(partition == "q-3" && matches!(what, What::Compacted { until: Some(Offset(2682)), .. }));
+        assert!(continued("\t0.1 MB of log processed in 0.0 seconds (2.4 MB/sec).").is_none());
+        let head = "[2026-11-26 01:23:10,382] INFO [kafka-log-cleaner-thread-0]: ";
+        assert_eq!(time(head).map(|wall| wall.to_string()).as_deref(), Some("2026-11-26T01:23:10.382Z"));
+        assert!(time("[x] INFO").is_none() && time("\tat java.base").is_none());
+    }
+
     proptest::proptest! {
         #[test]
         fn any_line_is_an_event_or_none(text in "\\PC{0,200}", at in 0usize..8) {
             let heads = ["", "[2026-11-25 21:28:34,394] INFO ", "[2026-11-25 21:28:34,394] INFO [Broker id=1] Leader "];
             let _ = parse(&format!("{}{text}", heads[at % 3]));
+            let _ = continued(&format!("\tLog cleaner thread {text} cleaned log {text} (dirty section = [{text}, {text}])"));
             let _ = parse(&format!("[{text}] INFO Truncating partition {text} with TruncationState(offset={text}"));
         }
     }

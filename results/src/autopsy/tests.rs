@@ -66,8 +66,13 @@ fn replica(node: i32, records: std::ops::Range<i64>, second_epoch: i64) -> Repli
 }
 
 fn examined(offset: i64, events: &[Event], replicas: &[ReplicaLog], acks_all: bool) -> Death {
+    let told = Missing { op: op(offset), placed_by: None };
+    examined_as(told, events, replicas, if acks_all { Word::InSync } else { Word::Leader })
+}
+
+fn examined_as(missing: Missing, events: &[Event], replicas: &[ReplicaLog], word: Word) -> Death {
     let names = Names { logs: vec!["q-0".into()], ..Names::default() };
-    let mut deaths = examine(&[op(offset)], LogId(0), (&names, BEGAN), (events, replicas), acks_all);
+    let mut deaths = examine(&[missing], LogId(0), (&names, BEGAN), (events, replicas), word);
     assert_eq!(deaths.len(), 1);
     deaths.remove(0)
 }
@@ -162,11 +167,41 @@ fn a_corrupt_batch_at_the_offset_is_an_altered_record() {
 }
 
 #[test]
+fn what_compaction_reached_was_removed_and_a_hole_it_did_not_reach_is_damage() {
+    let holed = |node| {
+        let mut replica = replica(node, 0..10, 30);
+        replica.records.remove(7);
+        replica
+    };
+    let replicas = [1, 2, 3].map(holed);
+    let compacted = |until| at(7, 1, What::Compacted { until: Some(Offset(until)), told: "compacted".into() });
+    let death = examined(7, &[compacted(9)], &replicas, true);
+    assert_eq!((death.stage, death.certainty), (Stage::B4, Certainty::Proven), "{}", death.sentence);
+    assert!(death.proof.iter().any(|p| p.says == "between 6 and 8 no record is left"), "{:?}", death.proof);
+    assert_eq!(examined(7, &[compacted(5)], &replicas, true).stage, Stage::B6);
+}
+
+#[test]
+fn a_record_that_was_placed_is_never_proven_and_one_nobody_acknowledged_needs_a_file_that_tells() {
+    let by = Neighbour { value: value(14), offset: Offset(14), row: 4 };
+    let placed = Missing { op: op(15), placed_by: Some(by) };
+    let events = [decided(1, 1, 0, &[1, 2, 3]), decided(6, 2, 1, &[2, 3]), role(8, 1, 20), truncated(9, 1, 10)];
+    let death = examined_as(placed, &events, &three(10), Word::Leader);
+    assert_eq!((death.stage, death.certainty), (Stage::B2, Certainty::Inferred));
+    assert_eq!(death.proof[0].place.to_string(), "history.arrow:4");
+    let told = Missing { op: op(15), placed_by: None };
+    assert_eq!(examined_as(told, &events, &three(10), Word::Nobody).stage, Stage::B2, "its log ended at 20");
+    let silent = [decided(1, 1, 0, &[1, 2, 3]), decided(6, 2, 1, &[2, 3]), truncated(9, 1, 10)];
+    assert_eq!(examined_as(told, &silent, &three(10), Word::Nobody).stage, Stage::B1);
+    assert_eq!(examined_as(told, &silent, &three(10), Word::Leader).stage, Stage::B2);
+}
+
+#[test]
 fn records_that_died_alike_are_one_death() {
     let names = Names { logs: vec!["q-0".into()], ..Names::default() };
     let events = [decided(1, 1, 0, &[1, 2, 3]), decided(6, 2, 1, &[2, 3]), role(8, 1, 20), truncated(9, 1, 10)];
-    let ops: Vec<Op> = (10..18).map(op).collect();
-    let deaths = examine(&ops, LogId(0), (&names, BEGAN), (&events, &three(10)), false);
+    let ops: Vec<Missing> = (10..18).map(|n| Missing { op: op(n), placed_by: None }).collect();
+    let deaths = examine(&ops, LogId(0), (&names, BEGAN), (&events, &three(10)), Word::Leader);
     assert_eq!(deaths.len(), 1);
     assert_eq!((deaths[0].records, deaths[0].offsets), (8, (Offset(10), Offset(17))));
 }

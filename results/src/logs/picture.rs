@@ -64,16 +64,18 @@ fn told(difference: &Difference, committed: Option<i64>) -> String {
 }
 
 fn grid(compared: &Comparison, around: i64) -> String {
-    let offsets: Vec<i64> = ((around - BEFORE).max(0)..=around.saturating_add(AFTER)).collect();
+    let offsets: Vec<i64> = (around.saturating_sub(BEFORE).max(0)..=around.saturating_add(AFTER)).collect();
+    let digits = offsets.last().map_or(0, |last| last.to_string().len());
+    let columns = CELL_COLUMNS.max(digits + 2);
     let mut out = format!("  {:NAME_COLUMNS$}", "offset");
     for offset in &offsets {
-        let _ = write!(out, "{offset:>CELL_COLUMNS$}");
+        let _ = write!(out, "{offset:>columns$}");
     }
     for replica in &compared.replicas {
         let hw = replica.high_watermark.map_or_else(String::new, |hw| format!("hw {}", hw.0));
         let _ = write!(out, "\n  {:NAME_COLUMNS$}", format!("{} {hw}", replica.name));
         for offset in &offsets {
-            let _ = write!(out, "{:>CELL_COLUMNS$}", cell(compared, replica, *offset));
+            let _ = write!(out, "{:>columns$}", cell(compared, replica, *offset));
         }
     }
     out + "\n"

@@ -8,6 +8,7 @@ use crate::systems::Launch;
 use crate::systems::choice::KafkaSource;
 use results::Exit;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ pub struct Home {
     pub version: Option<String>,
 }
 
+/// Held by whoever changes a release's folder.
+pub const LOCK: &str = "lock";
 const READ_BYTES: usize = 1 << 16;
 const NAME_DIGITS: usize = 12;
 
@@ -36,7 +39,10 @@ impl Home {
                 Ok(Home { libs: folder.join("libs"), folder, version: Some(version.clone()) })
             }
             KafkaSource::Folder(given) => {
-                let given = fs::canonicalize(given).map_err(|e| format!("kafka={}: {e}", given.display()))?;
+                let given = fs::canonicalize(given).map_err(|e| {
+                    let help = "a folder of jars, or a release in full, e.g. kafka=4.1.0";
+                    format!("kafka={}: {e}\n  help: {help}", given.display())
+                })?;
                 let libs = Some(given.join("libs")).filter(|libs| libs.is_dir()).unwrap_or_else(|| given.clone());
                 let name = hex(&Sha256::digest(given.to_string_lossy().as_bytes()));
                 Ok(Home { folder: all.join(format!("folder-{}", &name[..NAME_DIGITS])), libs, version: None })
@@ -65,21 +71,23 @@ impl Home {
         Ok(jars)
     }
 
+    /// Each jar's SHA-256, by name.
+    pub fn digests(&self) -> io::Result<BTreeMap<String, String>> {
+        let name = |jar: &Path| jar.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.jars()?.iter().map(|jar| Ok((name(jar), sha256(jar)?))).collect()
+    }
+
     /// `46 jars, sha256 …`: the digest of the list of names and digests, as `sha256sum *.jar | sha256sum` tells it.
     pub fn digest(&self) -> io::Result<String> {
-        let jars = self.jars()?;
-        let mut list = String::new();
-        for jar in &jars {
-            let name = jar.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            list += &format!("{}  {name}\n", sha256(jar)?);
-        }
-        Ok(format!("{} jars, sha256 {}", jars.len(), hex(&Sha256::digest(list.as_bytes()))))
+        let digests = self.digests()?;
+        let list: String = digests.iter().map(|(name, digest)| format!("{digest}  {name}\n")).collect();
+        Ok(format!("{} jars, sha256 {}", digests.len(), hex(&Sha256::digest(list.as_bytes()))))
     }
 
     /// Waits until nobody else changes this release's folder.
     pub fn lock(&self) -> Result<File, Failure> {
         fs::create_dir_all(&self.folder).map_err(Failure::internal)?;
-        let file = File::create(self.folder.join("lock")).map_err(Failure::internal)?;
+        let file = File::create(self.folder.join(LOCK)).map_err(Failure::internal)?;
         file.lock().map_err(Failure::internal)?;
         Ok(file)
     }
@@ -94,7 +102,7 @@ pub fn root() -> Result<PathBuf, String> {
 }
 
 /// A file's SHA-256, hexadecimal.
-fn sha256(path: &Path) -> io::Result<String> {
+pub fn sha256(path: &Path) -> io::Result<String> {
     digest_of::<Sha256>(path)
 }
 

@@ -12,6 +12,7 @@ use crate::commands::Failure;
 use crate::run::Processes;
 use crate::terminal;
 use sha2::Sha512;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,10 +49,19 @@ pub fn bring(home: &Home, processes: &mut Processes) -> Result<(), Failure> {
         return Ok(());
     }
     terminal::progress(&format!("fetching Apache Kafka {version} into {}", home.folder.display()));
+    let fetched = into(home, version, processes);
+    if fetched.is_err() {
+        // A folder with nothing but a lock in it would look like a release.
+        let _ = fs::remove_file(home.folder.join(cache::LOCK)).and_then(|()| fs::remove_dir(&home.folder));
+    }
+    fetched
+}
+
+fn into(home: &Home, version: &str, processes: &mut Processes) -> Result<(), Failure> {
     let work = tempfile::tempdir_in(&home.folder).map_err(Failure::internal)?;
-    let libs = match way().ok_or_else(nothing_to_fetch_with)? {
+    let libs = match way(&std::env::var_os("PATH").unwrap_or_default()).ok_or_else(nothing_to_fetch_with)? {
         Way::Maven => by_maven(version, work.path(), processes)?,
-        Way::Archive => by_archive(version, work.path(), processes)?,
+        Way::Archive => by_archive(version, &mirror(), work.path(), processes)?,
     };
     fs::rename(libs, &home.libs).map_err(Failure::internal)?;
     match home.server_jar() {
@@ -60,9 +70,13 @@ pub fn bring(home: &Home, processes: &mut Processes) -> Result<(), Failure> {
     }
 }
 
-fn way() -> Option<Way> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let has = |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+fn mirror() -> String {
+    std::env::var(MIRROR_VARIABLE).unwrap_or_else(|_| MIRROR.into())
+}
+
+/// How a release is brought with what is on this path.
+fn way(path: &OsStr) -> Option<Way> {
+    let has = |name: &str| std::env::split_paths(path).any(|folder| folder.join(name).is_file());
     match (has("mvn"), has("curl") && has("tar")) {
         (true, _) => Some(Way::Maven),
         (false, true) => Some(Way::Archive),
@@ -83,8 +97,30 @@ fn by_maven(version: &str, work: &Path, processes: &mut Processes) -> Result<Pat
     let argv = ["mvn", "-B", "-C", "-f", &text(&pom), "dependency:copy-dependencies", "-DincludeScope=runtime"];
     let argv: Vec<String> =
         argv.into_iter().map(String::from).chain([format!("-DoutputDirectory={}", text(&libs))]).collect();
-    run(&argv, work, processes)?;
-    Ok(libs)
+    match run(&argv, work, processes) {
+        Ok(()) => Ok(libs),
+        Err(_) if UNKNOWN_TO_MAVEN.iter().any(|what| says(work, "mvn", &what.replace('*', version))) => {
+            Err(no_such_release(version))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What Maven says of a server that no repository has, the first time and when it remembers; `*` is the version.
+const UNKNOWN_TO_MAVEN: [&str; 2] =
+    ["Could not find artifact org.apache.kafka:kafka_2.13:jar:*", "org.apache.kafka:kafka_2.13:jar:* was not found in"];
+/// What curl says of a file that is not there.
+const UNKNOWN_TO_CURL: &str = "error: 404";
+
+/// True if a program printed this.
+fn says(work: &Path, program: &str, what: &str) -> bool {
+    fs::read_to_string(log_of(work, program)).is_ok_and(|log| log.contains(what))
+}
+
+fn no_such_release(version: &str) -> Failure {
+    no_start(format!(
+        "there is no Apache Kafka {version}\n  help: releases are written in full, e.g. kafka=4.1.0 or kafka=3.9.1"
+    ))
 }
 
 /// The project that depends on the server of a release and on the logging that it expects.
@@ -107,18 +143,16 @@ fn project(version: &str) -> String {
     )
 }
 
-fn by_archive(version: &str, work: &Path, processes: &mut Processes) -> Result<PathBuf, Failure> {
-    let mirror = std::env::var(MIRROR_VARIABLE).unwrap_or_else(|_| MIRROR.into());
+fn by_archive(version: &str, mirror: &str, work: &Path, processes: &mut Processes) -> Result<PathBuf, Failure> {
     let name = format!("kafka_2.13-{version}.tgz");
     let (archive, digest) = (work.join(&name), work.join("sha512"));
     for (end, to) in [("", &archive), (".sha512", &digest)] {
         let url = format!("{mirror}/{version}/{name}{end}");
-        run(
-            &["curl", "--fail", "--silent", "--show-error", "--location", "--output", &text(to), &url]
-                .map(String::from),
-            work,
-            processes,
-        )?;
+        let argv = ["curl", "--fail", "--silent", "--show-error", "--location", "--output", &text(to), &url];
+        match run(&argv.map(String::from), work, processes) {
+            Err(_) if says(work, "curl", UNKNOWN_TO_CURL) => return Err(no_such_release(version)),
+            done => done?,
+        }
     }
     let told = fs::read_to_string(&digest).map_err(Failure::internal)?;
     let is = digest_of::<Sha512>(&archive).map_err(Failure::internal)?;
@@ -141,7 +175,11 @@ fn told_digest(text: &str) -> Option<String> {
 
 /// Runs a program to its end; what it printed is shown if it fails.
 fn run(argv: &[String], work: &Path, processes: &mut Processes) -> Result<(), Failure> {
-    cache::run(argv, &work.join(format!("{}.log", argv[0])), DOWNLOAD_DEADLINE, processes)
+    cache::run(argv, &log_of(work, &argv[0]), DOWNLOAD_DEADLINE, processes)
+}
+
+fn log_of(work: &Path, program: &str) -> PathBuf {
+    work.join(format!("{program}.log"))
 }
 
 fn text(path: &Path) -> String {
@@ -166,6 +204,20 @@ mod tests {
         assert_eq!(told_digest(&format!("{digits}  kafka_2.13-4.1.0.tgz\n")), Some(digits.clone()));
         assert_eq!(told_digest(&digits[1..]), None);
         assert_eq!(told_digest("<html>not found</html>"), None);
+    }
+
+    #[test]
+    fn maven_is_preferred_and_an_archive_needs_two_programs() {
+        let folder = tempfile::tempdir().unwrap();
+        let way = || way(folder.path().as_os_str());
+        let install = |name: &str| fs::write(folder.path().join(name), b"").unwrap();
+        assert_eq!(way(), None);
+        install("curl");
+        assert_eq!(way(), None);
+        install("tar");
+        assert_eq!(way(), Some(Way::Archive));
+        install("mvn");
+        assert_eq!(way(), Some(Way::Maven));
     }
 
     #[test]

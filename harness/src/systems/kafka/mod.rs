@@ -26,6 +26,7 @@ use crate::run::Processes;
 use crate::scenario::Scenario;
 use crate::settings::Owner;
 use cache::Home;
+pub use cache::sha256;
 use java::Java;
 use release::Release;
 use std::collections::BTreeMap;
@@ -84,6 +85,13 @@ impl System for Kafka {
         PRESET
     }
 
+    fn topic_least(&self) -> &'static [(&'static str, u64)] {
+        match self.release().is_4() {
+            true => &[("segment.bytes", 1 << 20)],
+            false => &[],
+        }
+    }
+
     fn patience(&self) -> Duration {
         Duration::from_secs(180)
     }
@@ -113,6 +121,10 @@ impl System for Kafka {
             facts.insert("kafka jars".to_owned(), digest);
         }
         facts
+    }
+
+    fn digests(&self) -> BTreeMap<String, String> {
+        self.home().ok().and_then(|home| home.digests().ok()).unwrap_or_default()
     }
 
     fn refuse(&self, scenario: &Scenario) -> Result<(), String> {

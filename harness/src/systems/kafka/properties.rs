@@ -38,6 +38,7 @@ num.io.threads=2
 background.threads=2
 num.recovery.threads.per.data.dir=1
 log.cleaner.dedupe.buffer.size=2097152
+log.cleaner.backoff.ms=1000
 offsets.topic.num.partitions=3
 transaction.state.log.num.partitions=3
 group.initial.rebalance.delay.ms=0
