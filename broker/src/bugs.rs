@@ -43,10 +43,10 @@ macro_rules! bugs {
 bugs! {
     AckBeforeReplicate, "ack-before-replicate", breaks "no-acked-loss", serves "P07",
         "The leader answers acks=all right after its own append, before any follower has the record.";
-    ServeBeforeEpochStart, "serve-list-offsets-before-hw-caught-up", breaks "monotone-observables", serves "R12",
+    ServeBeforeEpochStart, "serve-list-offsets-before-hw-caught-up", breaks "linearizable-log", serves "R12",
         "A new leader answers ListOffsets from its old high watermark before it reached the start of its epoch.";
-    FencingOff, "fetch-epoch-fencing-off", breaks "no-acked-loss", serves "R09",
-        "The leader accepts fetches whatever leader epoch or broker epoch they carry.";
+    FencingOff, "fetch-epoch-fencing-off", breaks "stable-prefix", serves "R09",
+        "The leader accepts fetches whatever epochs they carry: the leader's, the broker's, or that of the last record.";
     TruncateToHighWatermark, "truncate-to-high-watermark", breaks "no-acked-loss", serves "R07",
         "A follower of a new leader truncates to its own high watermark instead of asking for epochs.";
     AdvanceUnderMinIsr, "high-watermark-under-min-isr", breaks "no-acked-loss", serves "R10",
@@ -63,7 +63,7 @@ bugs! {
         "A group coordinator acknowledges a commit right after its own append, and a move of the coordinator loses it.";
     GenerationUnchecked, "generation-not-checked", breaks "committed-offset-monotonic", serves "C07",
         "A group coordinator takes commits from members of earlier generations and from those that are none.";
-    TwoOwners, "two-owners", breaks "one-owner", serves "C15",
+    TwoOwners, "two-owners", breaks "generation-fenced", serves "C15",
         "A group coordinator hands every member of a generation the share of its leader.";
     CommitGoesBack, "commit-goes-back", breaks "committed-offset-monotonic", serves "C11",
         "A new group coordinator keeps the oldest commit it finds in the log instead of the newest.";

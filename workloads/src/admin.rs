@@ -1,4 +1,4 @@
-//! Topics made and given partitions while others append: what was acknowledged is not forgotten.
+//! Topics made and given partitions, and old records deleted, while others append: what was acknowledged is not forgotten.
 //!
 //! How many partitions a topic has is a register that an operator writes ([`crate::client::operator`]) and that is read after the
 //! load. It is journalled as a position of a group of its own, for which the judge already knows what may not happen: that an
@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 /// As it is called.
 pub const NAME: &str = "admin";
 /// In one line.
-pub const WHAT: &str = "topics are made and given partitions under load; no acknowledged change is forgotten";
+pub const WHAT: &str =
+    "topics are made and given partitions, old records are deleted under load; no acknowledged change is forgotten";
 
 /// Topics an operator makes.
 pub const TOPICS_MAX: u32 = 8;
@@ -25,6 +26,8 @@ pub const PARTITIONS_MAX: i32 = 12;
 /// The first of the registers' numbers; each topic has one.
 const REGISTERS: u32 = 100;
 const INTERVAL_MS: u64 = 400;
+/// Records of a log that are not deleted: more than a consumer is ever behind.
+const KEEPS_RECORDS: u32 = 2_000;
 
 /// Its shape.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,9 +53,10 @@ impl Shape for Admin {
         let mut crew = Crew::new(site);
         crew.producers(self.producers, Spread::RoundRobin, &ProducerApp::default());
         crew.readers(1);
-        crew.sampler("sampler", Also::Nothing);
+        crew.sampler("sampler", Also::Offsets);
         let prefix = site.logs.first().map(|log| log.topic.clone()).unwrap_or_default();
-        let operator = prefix.clone();
+        // Elsewhere a start that was told may be forgotten in a crash: Kafka keeps it once a minute.
+        let (operator, trims) = (prefix.clone(), site.exact);
         crew.client("operator", Role::Sampler, |process, _| {
             RoleSpec::Operator(OperatorSpec {
                 process,
@@ -60,6 +64,7 @@ impl Shape for Admin {
                 prefix: operator,
                 replication: site.replication,
                 interval_ms: INTERVAL_MS,
+                keeps_records: trims.then_some(KEEPS_RECORDS),
             })
         });
         crew.last("topics", |reader| Final::Topics { reader, group: REGISTERS, prefix });
@@ -71,6 +76,8 @@ impl Shape for Admin {
     }
 
     fn bind(&self, contract: Contract) -> Contract {
-        contract.forbid(Claim::CommittedOffsetMonotonic)
+        contract
+            .forbid(Claim::CommittedOffsetMonotonic)
+            .allow(Claim::NoUnreadTrim, "an operator deletes the oldest records, read or not")
     }
 }

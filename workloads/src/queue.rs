@@ -85,6 +85,7 @@ mod tests {
             logs: (0..4).map(|n| LogPlace { id: LogId(n), topic: "t".into(), partition: n as i32 }).collect(),
             pace: Pace { load: Load::OpenLoop { per_second: 2000.0 }, record_bytes: 256, sample_ms: 25 },
             replication: 1,
+            exact: true,
             looks: None,
             library: Default::default(),
             journals: "/nowhere".into(),

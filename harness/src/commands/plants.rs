@@ -6,7 +6,7 @@
 use super::{Failure, run};
 use crate::cli::{Cli, Command, PlantsArgs, RunArgs};
 use crate::judging::Judged;
-use crate::plants::{self, Plant, Run};
+use crate::plants::{self, Plant};
 use crate::run::{self as runs, Job};
 use crate::{suggest, terminal};
 use checker::Finding;
@@ -22,7 +22,6 @@ const TIME_MAX: Duration = Duration::from_secs(60);
 enum Outcome {
     Caught { after: Duration, seed: u64, claims: Vec<&'static str> },
     Missed { runs: u64 },
-    Lacking(&'static str),
 }
 
 /// Runs the rows named, or all.
@@ -34,8 +33,8 @@ pub fn plants(args: &PlantsArgs) -> Result<Exit, Failure> {
     let mut schedules: BTreeMap<&str, u64> = BTreeMap::new();
     for plant in &rows {
         let outcome = chase(plant, first, args)?;
-        if let (Outcome::Caught { seed, .. }, Run::Caught(arguments)) = (&outcome, plant.run) {
-            schedules.entry(arguments).or_insert(*seed);
+        if let Outcome::Caught { seed, .. } = outcome {
+            schedules.entry(plant.arguments).or_insert(seed);
         }
         exits.push(exit_of(&outcome));
         terminal::say(&line(plant, &outcome));
@@ -64,11 +63,7 @@ fn rows(names: &[String]) -> Result<Vec<&'static Plant>, Failure> {
 }
 
 fn chase(plant: &Plant, first: u64, args: &PlantsArgs) -> Result<Outcome, Failure> {
-    let command = match plant.run {
-        Run::Lacking(what) => return Ok(Outcome::Lacking(what)),
-        Run::Caught(_) => plant.command().unwrap_or_default(),
-    };
-    let (typed, began) = (parsed(&command)?, Instant::now());
+    let (typed, began) = (parsed(&plant.command())?, Instant::now());
     let claim = broker::bugs::ALL.iter().find(|bug| bug.name() == plant.bug).map_or("", |bug| bug.claim());
     for number in 0.. {
         let seed = first.wrapping_add(number);
@@ -108,7 +103,6 @@ fn exit_of(outcome: &Outcome) -> Exit {
     match outcome {
         Outcome::Caught { .. } => Exit::Pass,
         Outcome::Missed { .. } => Exit::Violation,
-        Outcome::Lacking(_) => Exit::Inconclusive,
     }
 }
 
@@ -119,7 +113,6 @@ fn line(plant: &Plant, outcome: &Outcome) -> String {
             format!("{:7.1}  {seed:<8x}  {}", after.as_secs_f64(), claims.join(" "))
         }
         Outcome::Missed { runs } => format!(" MISSED  in {runs} runs"),
-        Outcome::Lacking(what) => format!("MISSING  {what}"),
     };
     format!("{:40} {claim:24} {told}", plant.bug)
 }

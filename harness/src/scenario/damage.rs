@@ -13,6 +13,7 @@ pub fn of(kinds: &[FaultKind], shape: ClusterShape) -> Damage {
         flushed_nodes: a.flushed_nodes.max(b.flushed_nodes),
         down_nodes: a.down_nodes.max(b.down_nodes),
         corrupts: a.corrupts || b.corrupts,
+        clocks: a.clocks || b.clocks,
     })
 }
 
@@ -20,9 +21,10 @@ fn of_one(kind: FaultKind, shape: ClusterShape) -> Damage {
     let hit = hit(kind.aim(), shape);
     let down = Damage { down_nodes: hit, ..Damage::default() };
     match kind.harm() {
-        Harm::PowerLoss => Damage { unflushed_nodes: hit, ..down },
+        Harm::PowerLoss | Harm::MidSync => Damage { unflushed_nodes: hit, ..down },
         Harm::FsyncLies | Harm::Wipe | Harm::Truncate => Damage { flushed_nodes: hit, ..down },
         Harm::BitRot => Damage { flushed_nodes: hit, corrupts: true, ..down },
+        Harm::ClockJump | Harm::ClockDrift | Harm::ClockStrobe => Damage { clocks: true, ..down },
         _ => down,
     }
 }

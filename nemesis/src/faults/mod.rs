@@ -1,5 +1,6 @@
 //! The harms, one a file.
 
+pub mod ahead;
 pub mod bit_rot;
 pub mod clock_drift;
 pub mod clock_jump;
@@ -12,12 +13,14 @@ pub mod fsync_error;
 pub mod fsync_hang;
 pub mod fsync_lies;
 pub mod fsync_slow;
+pub mod heir;
 pub mod isolate;
 pub mod kill;
 pub mod kill_lagging;
 pub mod last_standing;
 mod links;
 pub mod maroon;
+pub mod mid_sync;
 pub mod narrow;
 pub mod one_way;
 pub mod outlive;

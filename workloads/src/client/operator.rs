@@ -1,4 +1,5 @@
-//! Somebody who administers topics while others work: makes topics, gives them partitions, changes a config.
+//! Somebody who administers topics while others work: makes topics, gives them partitions, deletes the oldest records of the
+//! topic under load.
 //!
 //! What was acknowledged is a version of a topic: how many partitions it has. Each version is journalled as a write of a
 //! register (see [`crate::admin`]), so that a change that was acknowledged and forgotten is seen. One change at a time; after
@@ -9,12 +10,13 @@ use super::{ClientError, Context};
 use crate::admin;
 use crate::clock::Deadline;
 use crate::journal::{Answer, Subject};
-use crate::spec::OperatorSpec;
-use crate::wire::{Cluster, NewTopic, WireError};
+use crate::spec::{LogPlace, OperatorSpec};
+use crate::wire::{Cluster, Isolation, NewTopic, OffsetAt, WireError};
 use history::{Kind, LogId, Nanos, Offset, Outcome};
 use std::sync::atomic::Ordering;
 
 const CHANGE_MS_MAX: u64 = 5_000;
+const TRIM_MS_MAX: u64 = 300;
 
 /// Runs it until the process is asked to stop.
 pub fn run(context: &Context, spec: &OperatorSpec) -> Result<Tally, ClientError> {
@@ -24,6 +26,10 @@ pub fn run(context: &Context, spec: &OperatorSpec) -> Result<Tally, ClientError>
     let mut turns = (0..admin::TOPICS_MAX).cycle();
     while !context.stop.wait(Deadline::in_ms(spec.interval_ms)) {
         let topic = turns.next().unwrap_or(0);
+        let place = context.spec.logs.get(topic as usize % context.spec.logs.len().max(1));
+        if let (Some(place), Some(keeps)) = (place, spec.keeps_records) {
+            trim(&mut cluster, place, keeps, &counts);
+        }
         let Some(had) = partitions[topic as usize].filter(|had| *had < admin::PARTITIONS_MAX) else { continue };
         let subject = Subject {
             process: spec.process,
@@ -47,6 +53,20 @@ pub fn run(context: &Context, spec: &OperatorSpec) -> Result<Tally, ClientError>
     }
     let asked = counts.sent.load(Ordering::Relaxed);
     Ok(counts.tally(spec.process, asked, 0))
+}
+
+/// Deletes all but the newest records of a log. What became of it shows in where the log is told to start from then on.
+fn trim(cluster: &mut Cluster, place: &LogPlace, keeps: u32, counts: &Counts) {
+    let (topic, partition, deadline) = (&place.topic, place.partition, Deadline::in_ms(TRIM_MS_MAX));
+    let end = cluster.list_offset(topic, partition, OffsetAt::Latest(Isolation::ReadUncommitted), deadline);
+    let before = end.map(|end| Offset(end.0 - i64::from(keeps)));
+    let trimmed = before.and_then(|before| match before > Offset(0) {
+        true => cluster.leader(topic, partition, deadline, |c, d| c.delete_records(topic, partition, before, d)),
+        false => Ok(()),
+    });
+    if let Err(error) = trimmed {
+        counts.error(&error.name());
+    }
 }
 
 /// One attempt at one change: a topic that has no partitions is made, another one is given one more.
