@@ -117,7 +117,7 @@ bugs! {
         "The last stable offset is where the second open transaction begins, not the first.";
     AbortedIndexMissesBatch, "aborted-index-misses-a-batch", breaks "no-aborted-read", serves "T01",
         "The index of aborted transactions begins behind the first batch of each.";
-    ProducerFencingSkipped, "producer-fencing-skipped", breaks "atomic-txn", serves "T03",
+    ProducerFencingSkipped, "producer-fencing-skipped", breaks "no-aborted-read", serves "T03",
         "A producer whose epoch a newer one has replaced may go on, at the coordinator and at every partition.";
     OffsetsOutsideTransaction, "offsets-committed-outside-transaction", breaks "group-at-least-once", serves "T02",
         "Offsets sent to a transaction count at once, whether it is committed or aborted.";
