@@ -105,6 +105,11 @@ impl Drain {
 }
 
 impl Coverage {
+    /// Whether what stands at `offset` was kept from the drain.
+    pub fn withholds(&self, offset: i64) -> bool {
+        self.stuck && offset >= self.reached
+    }
+
     /// Whether the drain would have read a record at `offset` if it were there.
     pub fn decides(&self, offset: i64) -> bool {
         if self.whole {
