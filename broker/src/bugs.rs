@@ -89,8 +89,6 @@ bugs! {
         "The controller accepts min.insync.replicas of a topic and forgets it.";
     FsyncLies, "fsync-lies", breaks "no-acked-loss", serves "R04",
         "A sync returns at once and counts as done.";
-    AckBeforeFlush, "ack-before-flush", breaks "no-acked-loss", serves "R04",
-        "With flush.messages=1 records are shown and acknowledged before they are on disk.";
     RecoveryKeepsTornBatch, "recovery-keeps-torn-batch", breaks "no-corruption", serves "D03",
         "Recovery after an unclean stop believes the headers of batches and checks no checksum.";
     IndexOffByOne, "index-off-by-one", breaks "no-skip", serves "D06",

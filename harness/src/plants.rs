@@ -41,8 +41,6 @@ const LAST_SILENT: &str = "queue --time 25s --faults power-loss-last-leader -X b
     -X broker:replica.lag.time.max.ms=1000";
 /// Every broker loses its power at once, and every record was to be on disk first.
 const DARKNESS: &str = "queue --time 10s --faults power-loss-all -X topic:flush.messages=1";
-/// The same while syncs take their time.
-const MID_SYNC: &str = "queue --time 12s --faults power-loss-all-mid-sync -X topic:flush.messages=1";
 /// Brokers lose their power, some of them in the middle of a write.
 const TORN: &str = "queue --time 12s --faults power-loss-follower,power-loss-leader";
 /// Every broker is killed, and comes back to producers that repeat what was under way.
@@ -96,7 +94,6 @@ pub const ALL: &[Plant] = &[
     caught("two-leaders-in-one-epoch", LAGGING),
     caught("config-change-lost", LAST_CONFIGURED),
     caught("fsync-lies", DARKNESS),
-    caught("ack-before-flush", MID_SYNC),
     caught("recovery-keeps-torn-batch", TORN),
     caught("index-off-by-one", "queue --time 6s --faults kill-follower"),
     caught("retention-wrong-clock", KEPT),

@@ -63,7 +63,6 @@ harms! {
     DelayResponse => faults::frame::Frame::DelayResponse,
     DuplicateRequest => faults::frame::Frame::DuplicateRequest,
     PowerLoss => faults::power_loss::PowerLoss,
-    MidSync => faults::mid_sync::MidSync,
     FsyncLies => faults::fsync_lies::FsyncLies,
     FsyncError => faults::fsync_error::FsyncError,
     FsyncSlow => faults::fsync_slow::FsyncSlow,

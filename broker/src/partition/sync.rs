@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::Partition;
 use super::watchers::Change;
-use crate::bugs::Bug;
 use crate::clock;
 use crate::log::{FlushTicket, LogError};
 
@@ -16,11 +15,6 @@ impl Partition {
     /// Whether records wait to be synced.
     pub fn sync_is_due(&self) -> bool {
         self.lock().log.flush_due(clock::wall_ms())
-    }
-
-    /// Whether a follower that is to sync each append asks for more only when it has.
-    pub fn syncs_first(&self) -> bool {
-        !self.context.bugs.has(Bug::AckBeforeFlush)
     }
 
     /// Begins a sync if one is due and none is running.

@@ -223,15 +223,10 @@ impl Fetcher {
         if due.is_empty() {
             return;
         }
-        let (halt, first) = (self.setting.halt.clone(), due.iter().all(|partition| partition.syncs_first()));
-        let synced = tokio::task::spawn_blocking(move || {
-            if let Err(error) = due.iter().try_for_each(|partition| partition.sync_while_due()) {
-                halt.because(&error);
-            }
-        });
-        if first {
-            // One that panicked has halted the node, or will be missed by the leader.
-            let _ = synced.await;
+        let synced =
+            tokio::task::spawn_blocking(move || due.iter().try_for_each(|partition| partition.sync_while_due()));
+        if let Ok(Err(error)) = synced.await {
+            self.setting.halt.because(&error);
         }
     }
 

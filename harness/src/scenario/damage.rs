@@ -21,7 +21,7 @@ fn of_one(kind: FaultKind, shape: ClusterShape) -> Damage {
     let hit = hit(kind.aim(), shape);
     let down = Damage { down_nodes: hit, ..Damage::default() };
     match kind.harm() {
-        Harm::PowerLoss | Harm::MidSync => Damage { unflushed_nodes: hit, ..down },
+        Harm::PowerLoss => Damage { unflushed_nodes: hit, ..down },
         Harm::FsyncLies | Harm::Wipe | Harm::Truncate => Damage { flushed_nodes: hit, ..down },
         Harm::BitRot => Damage { flushed_nodes: hit, corrupts: true, ..down },
         Harm::ClockJump | Harm::ClockDrift | Harm::ClockStrobe => Damage { clocks: true, ..down },

@@ -65,17 +65,6 @@ impl File {
         pending.iter().map(|(_, change)| change.bytes()).sum()
     }
 
-    /// Makes the changes numbered below `mark` durable; returns how many un-synced bytes that were.
-    pub fn settle_before(&mut self, mark: u64) -> u64 {
-        if self.pending.iter().all(|(seq, _)| *seq < mark) {
-            return self.settle();
-        }
-        let later = self.pending.partition_point(|(seq, _)| *seq < mark);
-        let settled: Vec<_> = self.pending.drain(..later).collect();
-        settled.iter().for_each(|(_, change)| change.apply(&mut self.kept));
-        settled.iter().map(|(_, change)| change.bytes()).sum()
-    }
-
     /// Forgets that it was not durable without making it so: what fsync does that fails. What is seen stays as it is.
     pub fn forget_pending(&mut self) -> u64 {
         std::mem::take(&mut self.pending).iter().map(|(_, change)| change.bytes()).sum()

@@ -80,8 +80,8 @@ impl Lazy {
             }
             Sync::Real(When::Now) => done(state.tree.sync(ino), reply),
             Sync::Real(when) => {
-                let (lazy, mark) = (self.clone(), state.tree.mark());
-                self.answer(when, move || done(lazy.state().tree.sync_before(ino, mark), reply));
+                let lazy = self.clone();
+                self.answer(when, move || done(lazy.state().tree.sync(ino), reply));
             }
         }
     }

@@ -195,24 +195,6 @@ impl Tree {
         Ok(())
     }
 
-    /// The number of the next change: what is numbered below it has been made.
-    pub fn mark(&self) -> u64 {
-        self.seq + 1
-    }
-
-    /// As [`Tree::sync`], of what was written before `mark`: a sync that takes its time.
-    pub fn sync_before(&mut self, ino: Ino, mark: u64) -> Done<()> {
-        if self.node(ino)?.kind() != Kind::File {
-            return self.sync(ino);
-        }
-        let bytes = self.file_mut(ino)?.settle_before(mark);
-        self.pending_bytes = self.pending_bytes.saturating_sub(bytes);
-        if self.rule == NameRule::Journal {
-            self.commit_names(|_| true);
-        }
-        Ok(())
-    }
-
     /// Makes a file's content durable, and with [`NameRule::Journal`] every change of a name so far.
     pub fn sync(&mut self, ino: Ino) -> Done<()> {
         match self.node(ino)?.kind() {

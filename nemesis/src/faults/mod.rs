@@ -20,7 +20,6 @@ pub mod kill_lagging;
 pub mod last_standing;
 mod links;
 pub mod maroon;
-pub mod mid_sync;
 pub mod narrow;
 pub mod one_way;
 pub mod outlive;
