@@ -18,6 +18,8 @@ const fn caught(bug: &'static str, arguments: &'static str) -> Plant {
 
 /// A leader is killed while its followers lack what it has, before they leave the ISR.
 const LAGGING: &str = "queue --time 8s --faults kill-lagging-leader";
+/// The same on one log, so that what its leader had alone is much.
+const LAGGING_ONE: &str = "queue --time 10s --faults kill-lagging-leader --partitions 1";
 /// The same, with a look at what a group has stored.
 const LAGGING_GROUP: &str = "group --time 12s --faults kill-lagging-leader --partitions 8";
 /// A leader and another broker die together: who leads then is alone in its ISR for a while.
@@ -79,7 +81,7 @@ const TRANSFORMERS: &str = "consume-transform-produce --time 12s --faults kill-p
 pub const ALL: &[Plant] = &[
     caught("ack-before-replicate", LAGGING),
     caught("serve-list-offsets-before-hw-caught-up", MAJORITY),
-    caught("fetch-epoch-fencing-off", LAGGING),
+    caught("fetch-epoch-fencing-off", LAGGING_ONE),
     caught("truncate-to-high-watermark", HEIR),
     caught("high-watermark-under-min-isr", LAST),
     caught("fetch-at-least-one-batch-off", SMALL_READS),
