@@ -16,6 +16,7 @@ use crate::shards::{Sifted, sift};
 use crate::source::{Fold, Source};
 use history::{History, Kind, LogId, Names, ReplicaLog};
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What became of a claim.
@@ -155,9 +156,15 @@ impl Judgement {
     }
 }
 
+/// Operations below which a thread costs more than it saves.
+const OPS_A_THREAD_MIN: usize = 1 << 15;
+
 /// Judges `history`, with the replicas' logs where they were collected (each whole, as it stood on its disk).
 pub fn judge(history: &History, replicas: &[ReplicaLog], contract: &Contract, promises: &Promises) -> Judgement {
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let cores = match history.ops.len() {
+        0..OPS_A_THREAD_MIN => 1,
+        _ => std::thread::available_parallelism().map_or(1, |n| n.get()),
+    };
     judge_on(history, replicas, contract, promises, cores)
 }
 
@@ -229,8 +236,10 @@ fn accuse(
 ) -> Vec<(LogId, AnomalyKind, Instance)> {
     let in_scope = |d: &&&Definition| !matches!(contract.status(d.claim), Status::OutOfScope { .. });
     let (mut found, none) = (Vec::new(), LogFacts::default());
+    let mut disks: HashMap<LogId, Vec<&ReplicaLog>> = HashMap::new();
+    replicas.iter().for_each(|replica| disks.entry(replica.log).or_default().push(replica));
     for leads in leads.iter().filter(|l| !l.clean()) {
-        let held: Vec<&ReplicaLog> = replicas.iter().filter(|r| r.log == leads.log).collect();
+        let held = disks.remove(&leads.log).unwrap_or_default();
         let log = facts.log(leads.log).unwrap_or(&none);
         let case = Case { names, leads, facts, log, replicas: &held };
         for definition in DEFINITIONS.iter().filter(in_scope) {
@@ -291,7 +300,8 @@ impl Data {
             }
             None => format!("log {} was not read to its end after the heal", sifted.name(l.log)),
         };
-        let unevidenced = |l: &&Leads| undrained(l) && !replicas.iter().any(|r| r.log == l.log);
+        let held: HashSet<LogId> = replicas.iter().map(|replica| replica.log).collect();
+        let unevidenced = |l: &&Leads| undrained(l) && !held.contains(&l.log);
         Data {
             sums: sifted.leads.iter().map(|l| l.sums).collect(),
             undrained: sifted.leads.iter().find(undrained).map(why),

@@ -1,7 +1,7 @@
 //! The first pass over all logs: each thread walks the source and keeps the logs that are its own.
 //!
-//! Logs are independent, so nothing is shared and nothing is merged. **Invariant:** a thread that fails makes the claims
-//! unjudged, never held.
+//! Logs are independent, so that nothing is shared and nothing merged but whether there are transactions at all.
+//! **Invariant:** a thread that fails makes the claims unjudged, never held.
 
 use crate::contract::Promises;
 use crate::judge::KindCount;
@@ -10,6 +10,7 @@ use crate::log::sieve::{Setting, Sieve};
 use crate::source::{Batch, Fold, Source};
 use history::{Kind, LogId, Names, Op, Record, ReplicaLog, Role};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Logs found by index; the rest by map.
 const INDEXED_MAX: usize = 1 << 16;
@@ -60,15 +61,27 @@ impl Sifted {
     }
 }
 
+/// What one thread found.
+type Found = (Vec<Leads>, Tally);
+
 /// Runs the first pass on at most `cores` threads.
 pub(crate) fn sift(source: &dyn Source, replicas: &[ReplicaLog], promises: &Promises, cores: usize) -> Sifted {
     let names = source.names();
     let shards = cores.clamp(1, names.logs.len().max(1));
-    let run = |shard| sift_shard(source, FirstPass::new(names, replicas, promises), (shard, shards));
-    let done: Vec<Option<(Vec<Leads>, Tally)>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..shards).map(|shard| scope.spawn(move || run(shard))).collect();
-        threads.into_iter().map(|t| t.join().ok()).collect()
+    let taken = on_threads((0..shards).collect(), |shard| {
+        take(source, FirstPass::new(names, replicas, promises), (shard, shards))
     });
+    // Where there are transactions on any log, offsets of all may be markers.
+    let transactions = taken.iter().flatten().any(|pass| pass.transactions);
+    let done: Vec<Option<Found>> = on_threads(taken, |pass| {
+        pass.map(|mut pass| {
+            pass.transactions = transactions;
+            pass.finish()
+        })
+    })
+    .into_iter()
+    .map(Option::flatten)
+    .collect();
     let failed = done.iter().any(Option::is_none).then(|| "the checker failed on a part of this history".to_owned());
     let (mut leads, mut tally) = (Vec::new(), Tally::default());
     for (found, counted) in done.into_iter().flatten() {
@@ -79,19 +92,32 @@ pub(crate) fn sift(source: &dyn Source, replicas: &[ReplicaLog], promises: &Prom
     Sifted { leads, tally, failed, names: names.logs.clone() }
 }
 
-fn sift_shard(source: &dyn Source, mut pass: FirstPass<'_>, (shard, shards): (usize, usize)) -> (Vec<Leads>, Tally) {
-    let mine = |log: LogId| shards == 1 || log.0 as usize % shards == shard;
+/// Does each piece of work on a thread of its own, a single one on this; nothing in place of one that fails.
+fn on_threads<T: Send, R: Send>(pieces: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<Option<R>> {
+    let guarded = |piece| catch_unwind(AssertUnwindSafe(|| work(piece))).ok();
+    if pieces.len() == 1 {
+        return pieces.into_iter().map(guarded).collect();
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = pieces.into_iter().map(|piece| scope.spawn(move || guarded(piece))).collect();
+        threads.into_iter().map(|thread| thread.join().ok().flatten()).collect()
+    })
+}
+
+fn take<'a>(source: &dyn Source, mut pass: FirstPass<'a>, (shard, shards): (usize, usize)) -> FirstPass<'a> {
+    let mask = shards.wrapping_sub(1);
+    let mine = |log: LogId| match shards & mask {
+        0 => log.0 as usize & mask == shard,
+        _ => log.0 as usize % shards == shard,
+    };
     pass.replicas.retain(|r| mine(r.log));
-    source.walk(&mut |batch: Batch<'_>| {
-        for op in batch.ops {
-            pass.notice(op);
-            if mine(op.log) {
-                let records = if op.kind().reads_records() { batch.records_of(op) } else { &[] };
-                pass.add(op, records);
-            }
+    source.walk_logs(&mine, &mut |batch: Batch<'_>| {
+        for op in batch.ops.iter().filter(|op| mine(op.log)) {
+            let records = if op.kind().reads_records() { batch.records_of(op) } else { &[] };
+            pass.add(op, records);
         }
     });
-    pass.finish()
+    pass
 }
 
 /// The first pass over any logs: a sieve for each.
@@ -118,7 +144,7 @@ impl<'a> FirstPass<'a> {
         }
     }
 
-    /// Takes note of an operation that another shard judges: where there are transactions, offsets may be markers.
+    /// Where there are transactions, offsets may be markers.
     #[inline]
     fn notice(&mut self, op: &Op) {
         self.transactions |= matches!(op.kind(), Kind::TxnBegin | Kind::TxnCommit | Kind::TxnAbort);
@@ -143,7 +169,7 @@ fn each(indexed: Vec<Option<Box<Sieve>>>, rest: HashMap<LogId, Box<Sieve>>) -> i
 }
 
 impl Fold for FirstPass<'_> {
-    type Found = (Vec<Leads>, Tally);
+    type Found = Found;
 
     #[inline]
     fn add(&mut self, op: &Op, records: &[Record]) {
@@ -162,7 +188,7 @@ impl Fold for FirstPass<'_> {
         }
     }
 
-    fn finish(mut self) -> (Vec<Leads>, Tally) {
+    fn finish(mut self) -> Found {
         let mut disks: HashMap<LogId, Vec<&ReplicaLog>> = HashMap::new();
         for replica in std::mem::take(&mut self.replicas) {
             self.of(replica.log);

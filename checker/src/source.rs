@@ -3,7 +3,7 @@
 //! **Invariant:** every walk visits the same operations, in any order. A history in memory is one batch; a reader of a
 //! file is as many as it likes, so that nothing needs the whole run in memory.
 
-use history::{History, Kind, Names, Op, Record};
+use history::{History, Kind, LogId, Names, Op, Record};
 
 /// Some operations and the records their reads refer to.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,12 @@ pub trait Source: Sync {
 
     /// Visits every operation once.
     fn walk(&self, visit: &mut dyn FnMut(Batch<'_>));
+
+    /// Visits every operation on the logs that are `mine`, and perhaps others: what need not be decoded is passed over.
+    fn walk_logs(&self, mine: &dyn Fn(LogId) -> bool, visit: &mut dyn FnMut(Batch<'_>)) {
+        let _ = mine;
+        self.walk(visit);
+    }
 
     /// The kinds of operation it has.
     fn kinds(&self) -> Vec<Kind>

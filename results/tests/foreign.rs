@@ -83,6 +83,8 @@ const TABLE: &[(&str, &str, &[&str])] = &[
     ("cas-failed.edn", PASS, &[]),
     ("cas-keyed.edn", VIOLATION, &["stale-read"]),
     ("register-unread.edn", INCONCLUSIVE, &[]),
+    ("mutex-held-twice.edn", VIOLATION, &["not-linearizable"]),
+    ("mutex-handed-over.edn", PASS, &[]),
     // Lists.
     ("lists.edn", PASS, &[]),
     ("lists-incompatible.edn", VIOLATION, &["incompatible-order"]),
@@ -93,6 +95,8 @@ const TABLE: &[(&str, &str, &[&str])] = &[
     ("lists-phantom.edn", VIOLATION, &["duplicate-element", "phantom"]),
     ("lists-internal.edn", VIOLATION, &["internal"]),
     ("lists-skew.edn", VIOLATION, &["G2"]),
+    ("lists-of-nobody.edn", VIOLATION, &["G-single-realtime", "G0-realtime"]),
+    ("lists-of-nobody-innocent.edn", PASS, &[]),
     // Verifiable clients, JSON Lines.
     ("verifiable.jsonl", PASS, &[]),
     ("verifiable-lost.jsonl", VIOLATION, &["lost-middle"]),
@@ -159,6 +163,56 @@ fn a_file_cut_anywhere_is_an_error_or_a_verdict_and_never_green_by_a_cut() {
             if torn || cut % 5 == 0 {
                 let judgement = foreign::judge(imported, format);
                 assert!(!torn || judgement.verdict.to_string() != PASS, "{file} cut at {cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_mark_before_utf_8_and_other_ends_of_lines_change_nothing() {
+    for (file, verdict, findings) in TABLE {
+        let text = std::fs::read_to_string(folder().join(file)).unwrap();
+        let format = foreign::detect(text.as_bytes()).unwrap();
+        for changed in [format!("\u{FEFF}{text}"), text.replace('\n', "\r\n")] {
+            assert_eq!(foreign::detect(changed.as_bytes()), Some(format), "{file}");
+            let judgement = foreign::judge(foreign::import(changed.as_bytes(), format).unwrap(), format);
+            assert_eq!(
+                (judgement.verdict.to_string().as_str(), &names(&judgement)[..]),
+                (*verdict, *findings),
+                "{file}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_columnar_file_cut_anywhere_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.arrow");
+    let history = checker::synth::correct(checker::synth::Shape { ops: 30, ..checker::synth::Shape::small(1) }).history;
+    results::arrow::history::write_source(&path, &history).unwrap();
+    assert_eq!(foreign::check(&path, None).unwrap().verdict.to_string(), PASS);
+    let bytes = std::fs::read(&path).unwrap();
+    for cut in 0..bytes.len() {
+        std::fs::write(&path, &bytes[..cut]).unwrap();
+        let error = foreign::check(&path, None).expect_err("a part of a file");
+        assert_eq!(error.exit().code(), 65, "cut at {cut}: {error}");
+    }
+}
+
+#[test]
+fn texts_of_registers_and_stores_cut_anywhere_are_answers_and_never_green_by_a_cut() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../checker/src/search/samples");
+    for (file, format) in [("register-ok.log", Format::RegisterText), ("kv-bad.txt", Format::StoreText)] {
+        let text = std::fs::read(samples.join(file)).unwrap();
+        for cut in 0..text.len().min(4096) {
+            match foreign::import(&text[..cut], format) {
+                Ok(imported) => {
+                    let torn = text[cut - 1] != b'\n';
+                    let verdict = foreign::judge(imported, format).verdict.to_string();
+                    assert!(!torn || verdict != PASS, "{file} cut at {cut}");
+                }
+                Err(error) => assert!(!error.to_string().is_empty()),
             }
         }
     }

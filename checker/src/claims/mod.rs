@@ -208,6 +208,24 @@ mod tests {
         }
     }
 
+    /// Every kind there is, as the enumeration itself tells it.
+    fn kinds() -> Vec<String> {
+        let refused = serde_json::from_str::<AnomalyKind>("\"\"").unwrap_err().to_string();
+        refused.split('`').skip(1).step_by(2).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_kind_of_anomaly_has_a_definition_with_an_example_and_a_near_miss() {
+        let (kinds, defined) = (kinds(), DEFINITIONS.map(|definition| definition.name));
+        assert_eq!(kinds, defined);
+        for definition in DEFINITIONS {
+            assert!(read(definition.example).is_ok_and(|told| !told.history.ops.is_empty()), "{}", definition.name);
+            assert!(read(definition.innocent).is_ok_and(|told| !told.history.ops.is_empty()), "{}", definition.name);
+            assert_ne!(definition.example, definition.innocent, "{}", definition.name);
+            assert!(!definition.claim.source().is_empty() && definition.meaning.len() > 10, "{}", definition.name);
+        }
+    }
+
     #[test]
     fn every_example_has_its_anomaly_and_names_its_operations() {
         for definition in DEFINITIONS {

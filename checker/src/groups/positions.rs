@@ -125,7 +125,9 @@ pub(super) struct Latest<'a> {
     /// Commits surely done, by that time, each with the latest called so far.
     done: Vec<(Nanos, &'a Commit)>,
     /// By value: (value, the last time one of it may have taken effect, the first call), rising.
-    pub(super) values: Vec<(Offset, Nanos, Nanos)>,
+    values: Vec<(Offset, Nanos, Nanos)>,
+    /// Every commit that may have happened: (value, the last time it may have taken effect, its call), rising.
+    pub(super) each: Vec<(Offset, Nanos, Nanos)>,
 }
 
 impl<'a> Latest<'a> {
@@ -145,7 +147,9 @@ impl<'a> Latest<'a> {
         }
         let mut values: Vec<_> = by_value.into_iter().map(|(value, (done, called))| (value, done, called)).collect();
         values.sort_unstable();
-        Latest { done, values }
+        let mut each: Vec<_> = stream.commits.iter().map(|c| (c.op.offset, c.done, c.op.invoked)).collect();
+        each.sort_unstable();
+        Latest { done, values, each }
     }
 
     /// Of the commits surely done before `time` the one called last.

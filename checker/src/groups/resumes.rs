@@ -14,7 +14,7 @@ use super::positions::Latest;
 use history::{History, Kind, Nanos, Offset, Op};
 
 /// Commits to one gap in a log looked at before the owner is given the benefit of the doubt.
-const VALUES_TRIED_MAX: usize = 1000;
+const COMMITS_TRIED_MAX: usize = 10_000;
 
 /// A new owner that began elsewhere than at the position.
 struct Resume<'a> {
@@ -49,12 +49,12 @@ pub(super) fn find(history: &History, stream: &Stream, log: &LogKnown) -> Vec<Fi
 fn allowed(latest: &Latest<'_>, log: &LogKnown, window: (Nanos, Nanos), first: Offset) -> bool {
     let below = log.existing.partition_point(|o| *o < first.0);
     let lowest = below.checked_sub(1).map_or(i64::MIN, |at| log.existing[at].saturating_add(1));
-    let start = latest.values.partition_point(|(value, ..)| value.0 < lowest);
-    let gap = latest.values[start..].iter().take_while(|(value, ..)| *value <= first);
+    let start = latest.each.partition_point(|(value, ..)| value.0 < lowest);
+    let gap = latest.each[start..].iter().take_while(|(value, ..)| *value <= first);
     let mut tried = 0;
     for (_, done, called) in gap {
         tried += 1;
-        if tried > VALUES_TRIED_MAX || *done >= window.0 && *called <= window.1 {
+        if tried > COMMITS_TRIED_MAX || *done >= window.0 && *called <= window.1 {
             return true;
         }
     }

@@ -36,7 +36,7 @@ pub fn effect(op: &Op, read_end: i64, promises: &Promises) -> Effect {
         (_, Kind::StableEnd | Kind::LogStart, told) => (told, Effect::ANY),
         _ => (0, Effect::ANY),
     };
-    Effect { at_least, at_most }
+    Effect { at_least: at_least.max(0), at_most }
 }
 
 #[inline]

@@ -37,10 +37,11 @@ impl Coverage {
             return None;
         }
         let covered = self.logs.get(&log)?;
-        let passed = (offset >= 0).then(|| covered.window_over(offset)).flatten();
-        let first = || case.versions.all(log).next().map_or(0, |(first, _)| first);
-        let start = if offset >= 0 { offset } else { first() };
-        passed.or_else(|| covered.tail_from(start, visible_by?))
+        match offset {
+            0.. => covered.window_over(offset).or_else(|| covered.tail_from(offset, visible_by?)),
+            // It may stand anywhere: nothing but reads of the whole log prove that it stands nowhere.
+            _ => covered.tail_from(covered.reached(), visible_by?),
+        }
     }
 }
 
@@ -67,6 +68,18 @@ impl Covered {
                 (self.tails[at].1, self.tails[at].2) = (invoked, txn);
             }
         }
+    }
+
+    /// One past the last offset that windows cover without a break from the log's beginning on.
+    fn reached(&self) -> i64 {
+        let mut reached = 0;
+        for (from, end, _) in &self.windows {
+            if *from > reached {
+                break;
+            }
+            reached = reached.max(*end);
+        }
+        reached
     }
 
     fn window_over(&self, offset: i64) -> Option<usize> {

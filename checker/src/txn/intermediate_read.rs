@@ -23,7 +23,7 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
 
 fn in_reading(case: &Case<'_>, reading: &Reading<'_>) -> Option<Finding> {
     let end = tail_end(reading.from, reading.records);
-    reading.records.iter().enumerate().find_map(|(at, record)| {
+    reading.records.iter().find_map(|record| {
         let (_, append) = case.append(record.value)?;
         let writer = append.txn as usize;
         if writer == reading.txn || case.transactions[writer].ops.len() == 1 {
@@ -34,7 +34,7 @@ fn in_reading(case: &Case<'_>, reading: &Reading<'_>) -> Option<Finding> {
             told if told > record.offset.0 && told < end => true,
             told => reading.extent == Extent::Tail && (told < 0 || told >= end),
         };
-        if !must_be_there || reading.records[at + 1..].iter().any(|later| later.value == next.value) {
+        if !must_be_there || reading.records.iter().any(|other| other.value == next.value) {
             return None;
         }
         let (who, what) = (case.label(reading.txn), case.label(writer));

@@ -62,7 +62,8 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
 struct Stored {
     /// By value, those that did not surely fail first.
     by_offset: Map<Offset, Vec<Write>>,
-    /// (surely over, invoked, transaction), by rising first; the others are of the latest invoked so far.
+    /// Of those that did more than store it (surely over, invoked, transaction), by rising first; the others are of the
+    /// latest invoked so far.
     over: Vec<(Nanos, Nanos, usize)>,
 }
 
@@ -83,6 +84,9 @@ impl Stored {
         let mut over = Vec::new();
         for write in writes {
             by_offset.entry(write.offset).or_default().push(write);
+            if !appends_too(case, write.txn) {
+                continue;
+            }
             let happened = surely_over(case, write.txn).or_else(|| {
                 visible.get(&write.txn).copied().filter(|_| case.transactions[write.txn].status == Status::Unknown)
             });
@@ -132,12 +136,13 @@ impl Stored {
         let at = self.over.partition_point(|(over, ..)| *over < read.invoked).checked_sub(1)?;
         let (_, invoked, txn) = self.over[at];
         let writes = self.by_offset.get(&read.offset).map_or(&[][..], Vec::as_slice);
-        let told = !writes.is_empty() || read.offset == Offset::UNKNOWN;
+        let mut known = writes.iter().filter(|write| case.transactions[write.txn].invoked <= read.returned).peekable();
+        let told = known.peek().is_some() || read.offset == Offset::UNKNOWN;
         let before = |write: &Write| {
             let aborted = case.transactions[write.txn].status == Status::Aborted;
             aborted || surely_over(case, write.txn).is_some_and(|over| over < invoked)
         };
-        if !told || !appends_too(case, txn) || !writes.iter().all(before) {
+        if !told || !known.all(before) {
             return None;
         }
         let sentence = format!(

@@ -7,6 +7,7 @@ use super::{
 use history::{LogId, Names, Nanos, Offset, ProcessId, Record, Value, WriterId};
 
 mod brute;
+mod visible;
 
 fn value(n: u64) -> Value {
     Value::new(WriterId(1), n)

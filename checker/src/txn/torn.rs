@@ -13,8 +13,7 @@ use super::transaction::{MicroOp, Status};
 use crate::hash::Map;
 use history::Nanos;
 
-/// When each transaction with a record seen was surely visible: at its acknowledged commit, or when the first read of it
-/// returned.
+/// When each transaction that another read of was surely visible: when the first such read returned.
 pub(super) fn visible_by(case: &Case<'_>, of_interest: impl Fn(usize) -> bool) -> Map<usize, Nanos> {
     let mut visible: Map<usize, Nanos> = Map::default();
     for reading in case.committed_readings() {
@@ -23,9 +22,7 @@ pub(super) fn visible_by(case: &Case<'_>, of_interest: impl Fn(usize) -> bool) -
             let Some((_, append)) = case.append(record.value) else { continue };
             let writer = append.txn as usize;
             if writer != reading.txn && of_interest(writer) {
-                let transaction = &case.transactions[writer];
-                let acknowledged = transaction.returned.filter(|_| transaction.status == Status::Committed);
-                let first = visible.entry(writer).or_insert(acknowledged.unwrap_or(Nanos::NEVER));
+                let first = visible.entry(writer).or_insert(Nanos::NEVER);
                 *first = returned.min(*first);
             }
         }
@@ -42,7 +39,12 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     }
     let visible = visible_by(case, |txn| suspects.binary_search(&txn).is_ok());
     let coverage = Coverage::new(case);
-    suspects.into_iter().filter_map(|txn| finding(case, &coverage, txn, visible.get(&txn).copied())).collect()
+    let visible_by = |txn: usize| {
+        let transaction = &case.transactions[txn];
+        let acknowledged = transaction.returned.filter(|_| transaction.status == Status::Committed);
+        visible.get(&txn).copied().into_iter().chain(acknowledged).min()
+    };
+    suspects.into_iter().filter_map(|txn| finding(case, &coverage, txn, visible_by(txn))).collect()
 }
 
 /// Some of its records were read and some were not.

@@ -9,7 +9,8 @@ mod reference;
 use checker::synth::rng::Rng;
 use checker::{AnomalyKind, Claim, Contract, Promises, judge};
 use history::{History, ReplicaLog};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 type Findings = BTreeSet<(AnomalyKind, u32, i64)>;
 
@@ -23,35 +24,67 @@ fn judged(history: &History, replicas: &[ReplicaLog]) -> Findings {
     found
 }
 
-/// Judges one history both ways.
-fn compare(what: &str, history: &History, replicas: &[ReplicaLog]) -> usize {
+/// Judges one history both ways; what is wrong with it.
+fn compare(what: &str, history: &History, replicas: &[ReplicaLog]) -> Findings {
     let kinds = reference::kinds(history, replicas);
     let got: Findings = judged(history, replicas).into_iter().filter(|f| kinds.contains(&f.0)).collect();
     let want: Findings = reference::findings(history, replicas).into_iter().filter(|f| kinds.contains(&f.0)).collect();
     assert_eq!(got, want, "{what}\n{}", random::show(history, replicas));
-    want.len()
+    want
 }
 
-fn random_histories(seeds: std::ops::Range<u64>) {
-    let (mut broken, mut sound) = (0, 0);
-    for seed in seeds {
-        let (history, replicas) = random::history(&mut Rng::new(seed));
-        match compare(&format!("seed {seed}"), &history, &replicas) {
-            0 => sound += 1,
-            _ => broken += 1,
+/// Judges them, dealt out to all cores: how many are sound, and how often each kind was found. A seed is always the same
+/// history.
+fn compare_all(
+    what: &str,
+    seeds: Range<u64>,
+    history: impl Fn(u64) -> (History, Vec<ReplicaLog>) + Sync,
+) -> (u64, BTreeMap<AnomalyKind, u64>) {
+    let part = |seeds: Range<u64>| {
+        let (mut sound, mut found) = (0, BTreeMap::new());
+        for seed in seeds {
+            let (history, replicas) = history(seed);
+            let findings = compare(&format!("{what} {seed}"), &history, &replicas);
+            sound += u64::from(findings.is_empty());
+            findings.iter().for_each(|(kind, ..)| *found.entry(*kind).or_insert(0) += 1);
         }
-    }
-    assert!(sound > 0 && broken > 0, "{sound} sound, {broken} broken");
+        (sound, found)
+    };
+    on_all_cores(seeds, part).into_iter().fold((0, BTreeMap::new()), |(sound, mut found), (more, kinds)| {
+        kinds.into_iter().for_each(|(kind, n)| *found.entry(kind).or_insert(0) += n);
+        (sound + more, found)
+    })
 }
 
-fn mutated_histories(seeds: std::ops::Range<u64>) {
-    for seed in seeds {
-        let (history, replicas) = random::mutated(&mut Rng::new(seed), seed);
-        compare(&format!("mutation {seed}"), &history, &replicas);
-    }
+/// Cuts the seeds in as many parts as there are cores.
+fn on_all_cores<T: Send>(seeds: Range<u64>, part: impl Fn(Range<u64>) -> T + Sync) -> Vec<T> {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let each = (seeds.end - seeds.start).div_ceil(cores).max(1);
+    let starts = (0..cores).map(|n| seeds.start + n * each).filter(|start| *start < seeds.end);
+    let parts = starts.map(|start| start..seeds.end.min(start + each));
+    let part = &part;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = parts.map(|seeds| scope.spawn(move || part(seeds))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a disagreement")).collect()
+    })
 }
 
-fn shuffled_histories(seeds: std::ops::Range<u64>) {
+fn random_histories(seeds: Range<u64>) {
+    let all = seeds.end - seeds.start;
+    let (sound, found) = compare_all("seed", seeds, |seed| random::history(&mut Rng::new(seed)));
+    assert!(sound > 0 && sound < all, "{sound} of {all} sound");
+    let missing: Vec<&str> =
+        reference::KINDS.iter().filter(|kind| !found.contains_key(kind)).map(|k| k.name()).collect();
+    assert!(missing.is_empty(), "never found, so never compared: {missing:?}");
+}
+
+fn mutated_histories(seeds: Range<u64>) {
+    let all = seeds.end - seeds.start;
+    let (sound, _) = compare_all("mutation", seeds, |seed| random::mutated(&mut Rng::new(seed), seed));
+    assert!(sound > 0 && sound < all, "{sound} of {all} sound");
+}
+
+fn shuffled_histories(seeds: Range<u64>) {
     for seed in seeds {
         let mut rng = Rng::new(seed);
         let (mut history, mut replicas) = random::mutated(&mut rng, seed);
@@ -63,7 +96,7 @@ fn shuffled_histories(seeds: std::ops::Range<u64>) {
 }
 
 /// Other writers, other logs, another time: nothing that a verdict may rest on.
-fn renamed_histories(seeds: std::ops::Range<u64>) {
+fn renamed_histories(seeds: Range<u64>) {
     for seed in seeds {
         let (mut history, mut replicas) = random::mutated(&mut Rng::new(seed), seed);
         let before = judged(&history, &replicas);
@@ -74,7 +107,7 @@ fn renamed_histories(seeds: std::ops::Range<u64>) {
 }
 
 /// Two runs in one are judged as each by itself.
-fn joined_histories(seeds: std::ops::Range<u64>) {
+fn joined_histories(seeds: Range<u64>) {
     for seed in seeds {
         let (mut one, mut disks) = random::mutated(&mut Rng::new(seed), seed);
         let (other, others) = random::mutated(&mut Rng::new(seed + 1), seed + 1);
@@ -85,18 +118,22 @@ fn joined_histories(seeds: std::ops::Range<u64>) {
     }
 }
 
-fn linear_histories(seeds: std::ops::Range<u64>) {
-    let (mut yes, mut no) = (0, 0);
-    for seed in seeds {
-        let history = linear::history(&mut Rng::new(seed));
-        let contract = Contract::durable();
-        let judgement = judge(&history, &[], &contract, &Promises::strict());
-        let got = !judgement.anomalies.iter().any(|a| a.claim == Claim::LinearizableLog);
-        let want = linear::linearizable(&history);
-        assert_eq!(got, want, "seed {seed}\n{}", random::show(&history, &[]));
-        if want { yes += 1 } else { no += 1 }
-    }
-    assert!(yes > 0 && no > 0, "{yes} linearizable, {no} not");
+fn linear_histories(seeds: Range<u64>) {
+    let part = |seeds: Range<u64>| {
+        let mut linearizable = 0;
+        for seed in seeds {
+            let history = linear::history(&mut Rng::new(seed));
+            let judgement = judge(&history, &[], &Contract::durable(), &Promises::strict());
+            let got = !judgement.anomalies.iter().any(|a| a.claim == Claim::LinearizableLog);
+            let want = linear::linearizable(&history);
+            assert_eq!(got, want, "seed {seed}\n{}", random::show(&history, &[]));
+            linearizable += u64::from(want);
+        }
+        linearizable
+    };
+    let all = seeds.end - seeds.start;
+    let linearizable: u64 = on_all_cores(seeds, part).into_iter().sum();
+    assert!(linearizable > 0 && linearizable < all, "{linearizable} of {all} linearizable");
 }
 
 #[test]

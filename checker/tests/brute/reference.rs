@@ -31,38 +31,41 @@ struct Drain {
     whole: bool,
 }
 
-/// The kinds that the reference defines for this history.
+/// The kinds that the reference defines.
+pub const KINDS: [K; 25] = [
+    K::LostPrefix,
+    K::LostMiddle,
+    K::LostPostfix,
+    K::Unread,
+    K::TrimmedUnread,
+    K::Duplicate,
+    K::InconsistentOffset,
+    K::ChangedOffset,
+    K::DivergedReplicas,
+    K::WrongAckOffset,
+    K::NegativeAckOffset,
+    K::Reordered,
+    K::NonmonotonicPoll,
+    K::IntNonmonotonicPoll,
+    K::PollSkip,
+    K::IntPollSkip,
+    K::FailedAppendRead,
+    K::Phantom,
+    K::Foreign,
+    K::Misrouted,
+    K::Corrupted,
+    K::EndWentBack,
+    K::StableEndWentBack,
+    K::LogStartWentBack,
+    K::EpochWentBack,
+];
+
+/// Those that can be told in this history: where it is muddled what stands where, the order of records says nothing.
 pub fn kinds(history: &History, replicas: &[ReplicaLog]) -> BTreeSet<K> {
-    let mut kinds: BTreeSet<K> = [
-        K::LostPrefix,
-        K::LostMiddle,
-        K::LostPostfix,
-        K::Unread,
-        K::TrimmedUnread,
-        K::Duplicate,
-        K::InconsistentOffset,
-        K::ChangedOffset,
-        K::DivergedReplicas,
-        K::WrongAckOffset,
-        K::NegativeAckOffset,
-        K::NonmonotonicPoll,
-        K::IntNonmonotonicPoll,
-        K::PollSkip,
-        K::IntPollSkip,
-        K::FailedAppendRead,
-        K::Phantom,
-        K::Foreign,
-        K::Misrouted,
-        K::Corrupted,
-        K::EndWentBack,
-        K::StableEndWentBack,
-        K::LogStartWentBack,
-        K::EpochWentBack,
-    ]
-    .into();
+    let mut kinds: BTreeSet<K> = KINDS.into();
     let muddled = [K::InconsistentOffset, K::WrongAckOffset, K::NegativeAckOffset, K::Duplicate];
-    if !findings(history, replicas).iter().any(|f| muddled.contains(&f.0)) && !contradicted(history) {
-        kinds.insert(K::Reordered);
+    if findings(history, replicas).iter().any(|f| muddled.contains(&f.0)) || contradicted(history) {
+        kinds.remove(&K::Reordered);
     }
     kinds
 }

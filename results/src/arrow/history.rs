@@ -242,10 +242,21 @@ impl Reader {
         Ok(true)
     }
 
-    /// Appends the operations of the next batch and their records, and nothing else; false after the last.
-    pub fn read_ops(&mut self, ops: &mut Vec<Op>, records: &mut Vec<Record>) -> Result<bool, FileError> {
+    /// Appends the operations of the next batch and their records, and nothing else, those of other logs than are `mine`
+    /// left out; false after the last.
+    pub fn read_ops(
+        &mut self,
+        mine: Option<&dyn Fn(LogId) -> bool>,
+        ops: &mut Vec<Op>,
+        records: &mut Vec<Record>,
+    ) -> Result<bool, FileError> {
         let Some(batch) = self.table.next_batch()? else { return Ok(false) };
-        OpColumns::of(&batch)?.read(&batch, ops, records)?;
+        let columns = OpColumns::of(&batch)?;
+        match mine {
+            None => columns.read(&batch, ops, records)?,
+            Some(mine) => columns.read_some(&batch, mine, ops, records)?,
+        }
+        self.table.give_back(batch);
         Ok(true)
     }
 }
@@ -304,6 +315,22 @@ impl<'a> OpColumns<'a> {
         for row in 0..batch.rows {
             ops.push(self.op(row, records.len()).map_err(|why| batch.malformed(row, why))?);
             records.extend(self.records(row));
+        }
+        Ok(())
+    }
+
+    fn read_some(
+        &self,
+        batch: &Batch,
+        mine: &dyn Fn(LogId) -> bool,
+        ops: &mut Vec<Op>,
+        records: &mut Vec<Record>,
+    ) -> Result<(), FileError> {
+        for row in 0..batch.rows {
+            if mine(LogId(u32::from_le_bytes(self.log[row]))) {
+                ops.push(self.op(row, records.len()).map_err(|why| batch.malformed(row, why))?);
+                records.extend(self.records(row));
+            }
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 use super::history::Reader;
 use crate::file::FileError;
 use checker::source::{Batch, Source};
-use history::{Kind, Names};
+use history::{Kind, LogId, Names};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -38,14 +38,28 @@ impl ArrowSource {
         error.take().map_or(Ok(()), Err)
     }
 
-    fn try_walk(&self, visit: &mut dyn FnMut(Batch<'_>)) -> Result<(), FileError> {
+    fn try_walk(
+        &self,
+        mine: Option<&dyn Fn(LogId) -> bool>,
+        visit: &mut dyn FnMut(Batch<'_>),
+    ) -> Result<(), FileError> {
         let (mut reader, mut ops, mut records) = (Reader::open(&self.path)?, Vec::new(), Vec::new());
-        while reader.read_ops(&mut ops, &mut records)? {
+        while reader.read_ops(mine, &mut ops, &mut records)? {
             visit(Batch { ops: &ops, records: &records, first_record: 0 });
             ops.clear();
             records.clear();
         }
         Ok(())
+    }
+}
+
+impl ArrowSource {
+    /// Keeps the first error.
+    fn keep(&self, walked: Result<(), FileError>) {
+        if let Err(error) = walked {
+            let mut first = self.error.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            first.get_or_insert(error);
+        }
     }
 }
 
@@ -55,10 +69,11 @@ impl Source for ArrowSource {
     }
 
     fn walk(&self, visit: &mut dyn FnMut(Batch<'_>)) {
-        if let Err(error) = self.try_walk(visit) {
-            let mut first = self.error.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            first.get_or_insert(error);
-        }
+        self.keep(self.try_walk(None, visit));
+    }
+
+    fn walk_logs(&self, mine: &dyn Fn(LogId) -> bool, visit: &mut dyn FnMut(Batch<'_>)) {
+        self.keep(self.try_walk(Some(mine), visit));
     }
 
     fn kinds(&self) -> Vec<Kind> {

@@ -30,6 +30,8 @@ pub struct Table {
     metadata_bytes: Vec<usize>,
     next: usize,
     rows: u64,
+    /// A batch's bytes that may be written over.
+    spare: Vec<u8>,
 }
 
 /// One batch of a table: its bytes, and where in them each column's parts lie.
@@ -63,7 +65,7 @@ impl Table {
         check_shape(&footer, shape).map_err(|why| error(Problem::Foreign(why)))?;
         let (blocks, metadata_bytes) = blocks(&footer, at).map_err(|why| error(Problem::Malformed(why)))?;
         let metadata = metadata(&footer, key);
-        Ok(Table { path: path.to_owned(), file, metadata, blocks, metadata_bytes, next: 0, rows: 0 })
+        Ok(Table { path: path.to_owned(), file, metadata, blocks, metadata_bytes, next: 0, rows: 0, spare: Vec::new() })
     }
 
     /// What the table says of itself.
@@ -78,7 +80,8 @@ impl Table {
         let Some(block) = self.blocks.get(self.next).cloned() else { return Ok(None) };
         let error = |problem| FileError::new(&self.path, Place::Row { row: self.rows, byte: block.start }, problem);
         let mut message = vec![0; self.metadata_bytes[self.next]];
-        let mut body = vec![0; (block.end - block.start) as usize - message.len()];
+        let mut body = std::mem::take(&mut self.spare);
+        body.resize((block.end - block.start) as usize - message.len(), 0);
         self.file.seek(SeekFrom::Start(block.start)).map_err(unread(&self.path))?;
         self.file.read_exact(&mut message).map_err(unread(&self.path))?;
         self.file.read_exact(&mut body).map_err(unread(&self.path))?;
@@ -89,6 +92,11 @@ impl Table {
         self.next += 1;
         self.rows += rows as u64;
         Ok(Some(batch))
+    }
+
+    /// Takes back a batch that is done with, so that the next one needs no memory of its own.
+    pub fn give_back(&mut self, batch: Batch) {
+        self.spare = batch.body;
     }
 }
 

@@ -57,6 +57,25 @@ impl<R: Read> Bytes<R> {
         }
     }
 
+    /// Takes the bytes up to the first that `ends` them and adds them to `taken`, at most `bytes_max` of them; true if that
+    /// byte is there, false at the end of the file or of their number.
+    #[inline]
+    pub fn take_until(&mut self, ends: &[bool; 256], bytes_max: usize, taken: &mut Vec<u8>) -> Result<bool, ReadError> {
+        while self.peek()?.is_some() && taken.len() < bytes_max {
+            let rest = &self.buffer[self.at..self.filled];
+            let rest = &rest[..rest.len().min(bytes_max - taken.len())];
+            let found = rest.iter().position(|byte| ends[usize::from(*byte)]);
+            let run = &rest[..found.unwrap_or(rest.len())];
+            self.line += run.iter().filter(|byte| **byte == b'\n').count() as u64;
+            taken.extend_from_slice(run);
+            self.at += run.len();
+            if found.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Takes the byte that [`Bytes::peek`] gave.
     #[inline]
     pub fn take(&mut self) {

@@ -7,6 +7,25 @@ use std::str::FromStr;
 /// How many of a file's first bytes decide.
 pub const HEAD_BYTES: usize = 64 << 10;
 
+/// What some editors put before a text in UTF-8.
+pub const UTF_8_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// Beginnings of files that have to be unpacked or converted first, and what to say of them.
+const WRAPPED: [(&[u8], &str); 7] = [
+    (&[0x1F, 0x8B], "compressed with gzip: unpack it first (gzip -dk)"),
+    (&[0x28, 0xB5, 0x2F, 0xFD], "compressed with zstd: unpack it first (zstd -dk)"),
+    (&[0xFD, b'7', b'z', b'X', b'Z'], "compressed with xz: unpack it first (xz -dk)"),
+    (b"BZh", "compressed with bzip2: unpack it first (bzip2 -dk)"),
+    (b"PK\x03\x04", "a zip archive: unpack it first (unzip)"),
+    (&[0xFF, 0xFE], "text in UTF-16: convert it to UTF-8 first (iconv -f utf-16 -t utf-8)"),
+    (&[0xFE, 0xFF], "text in UTF-16: convert it to UTF-8 first (iconv -f utf-16 -t utf-8)"),
+];
+
+/// What a file that begins with `head` has to be freed from before it can be read, if it is known.
+pub fn wrapped(head: &[u8]) -> Option<&'static str> {
+    WRAPPED.iter().find(|(begins, _)| head.starts_with(begins)).map(|(_, what)| *what)
+}
+
 /// A format of foreign histories.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -79,6 +98,7 @@ pub fn detect(head: &[u8]) -> Option<Format> {
     if head.starts_with(b"ARROW1") {
         return Some(Format::Arrow);
     }
+    let head = head.strip_prefix(&UTF_8_MARK).unwrap_or(head);
     let text = String::from_utf8_lossy(&head[..head.len().min(HEAD_BYTES)]);
     text.lines().map(str::trim).filter(|line| !line.is_empty()).find_map(of_line)
 }
@@ -131,9 +151,11 @@ mod tests {
             ("hello\n", None),
             ("# A comment\n[package]\nname = { workspace = true }\n", None),
             ("{", Some(Format::Edn)),
+            ("\u{FEFF}{\"op\":\"append\"}", Some(Format::Jsonl)),
         ] {
             assert_eq!(detect(head.as_bytes()), format, "{head}");
         }
+        assert!(wrapped(&[0x1F, 0x8B, 8]).is_some_and(|what| what.contains("gzip")) && wrapped(b"{").is_none());
         assert!(Format::ALL.into_iter().all(|format| format.name().parse() == Ok(format)));
     }
 }

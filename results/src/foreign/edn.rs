@@ -11,6 +11,7 @@ use super::error::ReadError;
 use crate::file::Place;
 use std::fmt;
 use std::io::Read;
+use std::rc::Rc;
 
 /// Deepest nesting of collections.
 pub const DEPTH_MAX: u32 = 64;
@@ -29,7 +30,7 @@ pub enum Edn {
     /// `"text"`, `\c`.
     Text(Box<str>),
     /// `:name`, without its colon.
-    Keyword(Box<str>),
+    Keyword(Rc<str>),
     /// Any other word: a symbol, a number of another kind.
     Word(Box<str>),
     /// `[…]`, `(…)`.
@@ -102,12 +103,45 @@ pub struct Forms<R> {
     /// What closes the collection around the whole file.
     outer: Option<u8>,
     started: bool,
+    /// The token that is being read.
+    token: Vec<u8>,
+    keywords: Keywords,
+}
+
+/// Keywords met lately: a file has a dozen, over and over.
+#[derive(Debug, Default)]
+struct Keywords {
+    known: Vec<Rc<str>>,
+}
+
+impl Keywords {
+    /// Keywords that are looked for.
+    const KNOWN_MAX: usize = 24;
+
+    #[inline]
+    fn of(&mut self, name: &str) -> Rc<str> {
+        if let Some(known) = self.known.iter().find(|known| ***known == *name) {
+            return known.clone();
+        }
+        let fresh: Rc<str> = name.into();
+        if self.known.len() < Self::KNOWN_MAX {
+            self.known.push(fresh.clone());
+        }
+        fresh
+    }
 }
 
 impl<R: Read> Forms<R> {
     /// The forms of `inner`.
     pub fn new(inner: R) -> Forms<R> {
-        Forms { bytes: Bytes::new(inner), began: 0, outer: None, started: false }
+        Forms {
+            bytes: Bytes::new(inner),
+            began: 0,
+            outer: None,
+            started: false,
+            token: Vec::new(),
+            keywords: Keywords::default(),
+        }
     }
 
     /// The next form and where it begins.
@@ -180,7 +214,8 @@ impl<R: Read> Forms<R> {
                 }
             }
             if !matches!(byte, b'[' | b'(' | b'{' | b')' | b']' | b'}' | b'"' | b'^' | b'\\') {
-                return Ok(Item::Form(word(&self.token()?)));
+                self.token()?;
+                return Ok(Item::Form(word(&self.token, &mut self.keywords)));
             }
             self.take()?;
             let form = match byte {
@@ -221,13 +256,17 @@ impl<R: Read> Forms<R> {
             Some(b'<') => Err(ReadError::malformed(self.bytes.place(), "an object that was printed to be unreadable")),
             Some(b'#') => {
                 self.take()?;
-                Ok(Some(Edn::Word(self.token()?.into())))
+                self.token()?;
+                Ok(Some(Edn::Word(lossy(&self.token))))
             }
             Some(b'^') => Ok(None),
-            Some(_) => match self.token()?.is_empty() {
-                true => Err(ReadError::malformed(self.bytes.place(), "a tag without a name")),
-                false => Ok(None),
-            },
+            Some(_) => {
+                self.token()?;
+                match self.token.is_empty() {
+                    true => Err(ReadError::malformed(self.bytes.place(), "a tag without a name")),
+                    false => Ok(None),
+                }
+            }
         }
     }
 
@@ -281,45 +320,75 @@ impl<R: Read> Forms<R> {
     fn character(&mut self) -> Result<Box<str>, ReadError> {
         let Some(first) = self.bytes.peek()? else { return Err(self.torn()) };
         if !is_delimiter(first) {
-            return Ok(self.token()?.into());
+            self.token()?;
+            return Ok(lossy(&self.token));
         }
         self.take()?;
         Ok(char::from(first).to_string().into())
     }
 
-    fn token(&mut self) -> Result<String, ReadError> {
-        let mut token = Vec::new();
-        while let Some(byte) = self.bytes.peek()?.filter(|byte| !is_delimiter(*byte)) {
-            token.push(byte);
-            self.take()?;
+    /// Reads a token into its place.
+    #[inline]
+    fn token(&mut self) -> Result<(), ReadError> {
+        self.token.clear();
+        let room = FORM_BYTES_MAX.saturating_sub(self.bytes.byte() - self.began) as usize;
+        if !self.bytes.take_until(&DELIMITERS, room.saturating_add(1), &mut self.token)? && self.token.len() > room {
+            return Err(ReadError::too_large(self.bytes.place(), FORM_BYTES_MAX + 1, FORM_BYTES_MAX));
         }
-        Ok(String::from_utf8_lossy(&token).into_owned())
+        Ok(())
     }
 }
+
+fn lossy(bytes: &[u8]) -> Box<str> {
+    String::from_utf8_lossy(bytes).into()
+}
+
+const DELIMITERS: [bool; 256] = {
+    let (mut ends, mut byte) = ([false; 256], 0);
+    while byte < 256 {
+        ends[byte] = is_delimiter(byte as u8);
+        byte += 1;
+    }
+    ends
+};
 
 fn closing(open: u8) -> u8 {
     if open == b'(' { b')' } else { b']' }
 }
 
-fn is_blank(byte: u8) -> bool {
+const fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b',' | 0x0B)
 }
 
-fn is_delimiter(byte: u8) -> bool {
+const fn is_delimiter(byte: u8) -> bool {
     is_blank(byte) || matches!(byte, b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'"' | b';')
 }
 
-fn word(token: &str) -> Edn {
-    match token {
+#[inline]
+fn word(token: &[u8], keywords: &mut Keywords) -> Edn {
+    if let Some(number) = short_number(token) {
+        return Edn::Int(number);
+    }
+    let text = String::from_utf8_lossy(token);
+    match &*text {
         "nil" => Edn::Nil,
         "true" => Edn::Bool(true),
         "false" => Edn::Bool(false),
-        _ => match (token.strip_prefix(':'), token.strip_suffix('N').unwrap_or(token).parse()) {
-            (Some(name), _) => Edn::Keyword(name.into()),
+        text => match (text.strip_prefix(':'), text.strip_suffix('N').unwrap_or(text).parse()) {
+            (Some(name), _) => Edn::Keyword(keywords.of(name)),
             (None, Ok(number)) => Edn::Int(number),
-            (None, Err(_)) => Edn::Word(token.into()),
+            (None, Err(_)) => Edn::Word(text.into()),
         },
     }
+}
+
+/// A whole number that is plain and short, as most of a history's tokens are.
+#[inline]
+fn short_number(token: &[u8]) -> Option<i64> {
+    if token.is_empty() || token.len() > 18 {
+        return None;
+    }
+    token.iter().try_fold(0, |number: i64, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod finding;
 mod jepsen;
 pub mod jsonl;
 mod judge;
+mod known;
 mod lines;
 mod lists;
 mod logs;
@@ -42,7 +43,7 @@ use crate::arrow::ArrowSource;
 use crate::file::{self, FileError, Place, Problem, unread};
 use checker::search::Operation;
 use checker::search::models::key_value::{Input, Output};
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// What was read.
@@ -72,6 +73,7 @@ pub enum Content {
 /// # Errors
 /// What is malformed, too large, or holds nothing that is known.
 pub fn import(input: impl Read, format: Format) -> Result<Imported, ReadError> {
+    let input = unmarked(input).map_err(|error| ReadError::unreadable(Place::Whole, error))?;
     match format {
         Format::Arrow => Err(ReadError::malformed(Place::Whole, "a columnar file is not read as a stream")),
         Format::Jsonl => jsonl::read(BufReader::new(input)),
@@ -80,6 +82,16 @@ pub fn import(input: impl Read, format: Format) -> Result<Imported, ReadError> {
         Format::StoreText => text::read_store(input),
         Format::Verifiable => verifiable::read(BufReader::new(input)),
     }
+}
+
+/// The input without the mark that some editors put before UTF-8.
+fn unmarked<R: Read>(mut input: R) -> io::Result<impl Read> {
+    let mut head = Vec::new();
+    input.by_ref().take(detect::UTF_8_MARK.len() as u64).read_to_end(&mut head)?;
+    if head == detect::UTF_8_MARK {
+        head.clear();
+    }
+    Ok(io::Cursor::new(head).chain(input))
 }
 
 /// Judges the history in a file, whose format is detected unless it is given.
@@ -94,7 +106,7 @@ pub fn check(path: &Path, format: Option<Format>) -> Result<ForeignJudgement, Fi
             let mut head = Vec::new();
             (&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(unread(path))?;
             file.seek(SeekFrom::Start(0)).map_err(unread(path))?;
-            detect(&head).ok_or_else(|| unknown(path))?
+            detect(&head).ok_or_else(|| unknown(path, &head))?
         }
     };
     if format == Format::Arrow {
@@ -105,7 +117,10 @@ pub fn check(path: &Path, format: Option<Format>) -> Result<ForeignJudgement, Fi
     Ok(judge(import(file, format).map_err(|error| error.of(path))?, format))
 }
 
-fn unknown(path: &Path) -> FileError {
+fn unknown(path: &Path, head: &[u8]) -> FileError {
+    if let Some(what) = detect::wrapped(head) {
+        return FileError::new(path, Place::Whole, Problem::Foreign(what.into()));
+    }
     let known: Vec<&str> = Format::ALL.iter().map(|format| format.meaning()).collect();
     let what = format!("no history that is known: {}", known.join("; "));
     FileError::new(path, Place::Whole, Problem::Foreign(what))

@@ -1,4 +1,6 @@
 //! Porcupine's and Knossos's text forms, as [`checker::search::text`] reads them: registers and stores of strings.
+//!
+//! **Invariant:** a last line without its end is not read, and a file that has one is never green.
 
 use super::error::ReadError;
 use super::registers::{Register, RegisterHistory};
@@ -15,14 +17,14 @@ pub const TEXT_BYTES_MAX: u64 = 256 << 20;
 /// # Errors
 /// What is too large, malformed, or has no operation at all.
 pub fn read_register(input: impl Read) -> Result<Imported, ReadError> {
-    let text = whole(input)?;
+    let (text, torn) = whole(input)?;
     let operations = cas_register(&text).map_err(|e| fault(&text, &e))?;
     if operations.is_empty() {
         return Err(nothing());
     }
     let registers = vec![Register { name: "the register".into(), operations }];
     let content = Content::Registers(RegisterHistory { registers, ..RegisterHistory::default() });
-    Ok(Imported { content, torn: None })
+    Ok(Imported { content, torn })
 }
 
 /// A history of a store of strings: `{:process 0, :type :invoke, :f :put, :key "a", :value "x"}`.
@@ -30,22 +32,29 @@ pub fn read_register(input: impl Read) -> Result<Imported, ReadError> {
 /// # Errors
 /// What is too large, malformed, or has no operation at all.
 pub fn read_store(input: impl Read) -> Result<Imported, ReadError> {
-    let text = whole(input)?;
+    let (text, torn) = whole(input)?;
     let operations = key_value(&text).map_err(|e| fault(&text, &e))?;
     if operations.is_empty() {
         return Err(nothing());
     }
-    Ok(Imported { content: Content::Store(operations), torn: None })
+    Ok(Imported { content: Content::Store(operations), torn })
 }
 
-fn whole(input: impl Read) -> Result<String, ReadError> {
+/// The text up to the end of its last line, and what is missing of it: half a number is another number.
+fn whole(input: impl Read) -> Result<(String, Option<String>), ReadError> {
     let mut bytes = Vec::new();
     let unreadable = |e| ReadError::unreadable(Place::Whole, e);
     input.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > TEXT_BYTES_MAX {
         return Err(ReadError::too_large(Place::Whole, bytes.len() as u64, TEXT_BYTES_MAX));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let torn = (end < bytes.len()).then(|| {
+        let lines = bytes[..end].iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("line {lines} has no end: the file may have been cut there, and is judged without it")
+    });
+    bytes.truncate(end);
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), torn))
 }
 
 fn fault(text: &str, error: &TextError) -> ReadError {

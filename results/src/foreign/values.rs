@@ -5,7 +5,9 @@
 //! domain and never read there: then it went astray and keeps that name. One appended twice cannot be told apart: it is
 //! counted as ambiguous and becomes a marker. **Invariant:** two values of one domain never become one of ours.
 
+use super::known::Known;
 use history::{ProcessId, Value, WriterId};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// A value as the file has it.
@@ -65,7 +67,7 @@ pub struct Slot {
 /// The table.
 #[derive(Debug, Default)]
 pub struct Values {
-    known: HashMap<(u32, Raw), SlotId>,
+    known: Known,
     /// By place.
     pub slots: Vec<Slot>,
     sequences: HashMap<ProcessId, u64>,
@@ -76,7 +78,7 @@ pub struct Values {
 /// The table once everything was read.
 #[derive(Debug, Default)]
 pub struct Named {
-    known: HashMap<(u32, Raw), SlotId>,
+    known: Known,
     /// Ours, by slot.
     pub values: Vec<Value>,
     /// How many values were appended more than once.
@@ -87,7 +89,7 @@ impl Values {
     /// The slot of a value.
     pub fn slot(&mut self, domain: u32, raw: Raw) -> SlotId {
         let next = self.slots.len() as SlotId;
-        let slot = *self.known.entry((domain, raw)).or_insert(next);
+        let slot = self.known.place_or(domain, raw, next);
         if slot == next {
             self.slots.push(Slot { origin: Origin::Nobody, acked: false, read: false });
         }
@@ -117,9 +119,9 @@ impl Values {
             });
             unknown += u64::from(slot.origin == Origin::Nobody);
         }
-        for ((_, raw), slot) in &self.known {
-            if let Raw::Own(value) = raw {
-                values[*slot as usize] = *value;
+        for (raw, slot) in self.known.iter() {
+            if let Raw::Own(value) = *raw {
+                values[slot as usize] = value;
             }
         }
         if self.own_numbers {
@@ -147,29 +149,34 @@ impl Values {
 
     /// Values read where nobody appended them, and appended in exactly one other domain where nobody read them.
     fn strayed(&self, values: &[Value]) -> Vec<(SlotId, Value)> {
-        let at = |slot: &SlotId| &self.slots[*slot as usize];
-        let lost = |slot: &SlotId| at(slot).origin == Origin::Nobody;
-        let homeless: HashSet<&Raw> = self.known.iter().filter(|(_, s)| lost(s)).map(|((_, raw), _)| raw).collect();
-        let mut homes: HashMap<&Raw, Vec<SlotId>> = HashMap::new();
-        for ((_, raw), slot) in self.known.iter().filter(|((_, raw), s)| !lost(s) && homeless.contains(raw)) {
-            homes.entry(raw).or_default().push(*slot);
+        let at = |slot: SlotId| &self.slots[slot as usize];
+        let lost = |slot: SlotId| at(slot).origin == Origin::Nobody;
+        if self.slots.iter().all(|slot| slot.origin != Origin::Nobody) {
+            return Vec::new();
         }
-        let home = |raw: &Raw| match homes.get(raw)?[..] {
-            [only] if !at(&only).read && matches!(at(&only).origin, Origin::Append { .. }) => {
-                Some(values[only as usize])
-            }
+        let homeless: HashSet<Cow<'_, Raw>> =
+            self.known.iter().filter(|(_, slot)| lost(*slot)).map(|(raw, _)| raw).collect();
+        let mut homes: HashMap<Cow<'_, Raw>, Vec<SlotId>> = HashMap::new();
+        for (raw, slot) in self.known.iter().filter(|(raw, slot)| !lost(*slot) && homeless.contains(raw)) {
+            homes.entry(raw).or_default().push(slot);
+        }
+        let home = |raw: &Cow<'_, Raw>| match homes.get(raw)?[..] {
+            [only] if !at(only).read && matches!(at(only).origin, Origin::Append { .. }) => Some(values[only as usize]),
             _ => None,
         };
-        let strays = self.known.iter().filter(|(_, slot)| lost(slot));
-        strays.filter_map(|((_, raw), slot)| Some((*slot, home(raw)?))).collect()
+        let strays = self.known.iter().filter(|(_, slot)| lost(*slot));
+        strays.filter_map(|(raw, slot)| Some((slot, home(&raw)?))).collect()
     }
 }
 
 impl Named {
     /// How the file calls those of `wanted` that are not its own, by our name of them.
     pub fn names(&self, wanted: &HashSet<Value>) -> HashMap<String, String> {
-        let known = self.known.iter().filter(|((_, raw), _)| !matches!(raw, Raw::Own(_)));
-        let named = known.map(|((_, raw), slot)| (self.values[*slot as usize], raw));
+        if wanted.is_empty() {
+            return HashMap::new();
+        }
+        let known = self.known.iter().filter(|(raw, _)| !matches!(**raw, Raw::Own(_)));
+        let named = known.map(|(raw, slot)| (self.values[slot as usize], raw));
         named.filter(|(value, _)| wanted.contains(value)).map(|(v, raw)| (v.to_string(), raw.name())).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use history::{ProcessName, Role};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const MEMBERS: u32 = 3;
 const OFFSETS: i64 = 6;
@@ -27,6 +27,13 @@ fn sample(dice: &mut Pcg64Mcg) -> History {
         let returned = invoked + dice.random_range(1..8);
         now[member as usize] = returned;
         member_op(dice, &mut history, ProcessId(member), (Nanos(invoked), Nanos(returned)));
+    }
+    for _ in 0..dice.random_range(0..3) {
+        let kind = if dice.random_bool(0.5) { Kind::LogStart } else { Kind::EndOffset };
+        let invoked = dice.random_range(0..60);
+        let asked = Op::invoke(kind, ProcessId(MEMBERS), LogId(0), Nanos(invoked));
+        let answer = Offset(dice.random_range(0..=OFFSETS));
+        history.ops.push(asked.complete(Outcome::Ok, Nanos(invoked + dice.random_range(0..8)), answer));
     }
     let all: Vec<Record> = (0..OFFSETS).filter(|_| dice.random_bool(0.8)).map(record).collect();
     let fetch = Op::invoke(Kind::Fetch, ProcessId(MEMBERS), LogId(0), Nanos(90));
@@ -123,6 +130,57 @@ fn contradicted(late: Vec<Op>, early: Vec<Op>, against: impl Fn(&Op, &Op) -> boo
     late.iter().filter(refuted).map(key).collect()
 }
 
+/// Polls of new owners that began where no commit can have led them, each with what it may be called.
+fn misled(history: &History) -> BTreeMap<Key, BTreeSet<FindingKind>> {
+    let mut found: BTreeMap<Key, BTreeSet<FindingKind>> = BTreeMap::new();
+    let offsets = |op: &Op| history.records_of(op).iter().map(|r| r.offset.0).collect::<Vec<_>>();
+    let existing: BTreeSet<i64> =
+        of_kind(history, Kind::Poll).chain(of_kind(history, Kind::Fetch)).flat_map(offsets).collect();
+    for (assign, poll) in takeovers(history) {
+        let first = offsets(&poll)[0];
+        let done = of_kind(history, Kind::Commit).filter(|c| c.returned < assign.invoked);
+        let Some(since) = done.map(|c| c.invoked).max() else { continue };
+        let leads = |c: &&Op| {
+            let over = if c.outcome() == Outcome::Ok { c.returned } else { Nanos::NEVER };
+            let may_hold = over >= since && c.invoked <= poll.returned;
+            may_hold && c.offset.0 <= first && existing.range(c.offset.0..first).next().is_none()
+        };
+        if history.ops.iter().filter(|op| op.kind() == Kind::Commit).any(|c| leads(&c)) {
+            continue;
+        }
+        let latest = of_kind(history, Kind::Commit).filter(|c| c.returned < assign.invoked && c.invoked == since);
+        found.insert(key(&poll), latest.map(|before| reason(history, before, &poll, first)).collect());
+    }
+    found
+}
+
+/// Assignments and the first records after each.
+fn takeovers(history: &History) -> Vec<(Op, Op)> {
+    let mut found = Vec::new();
+    for process in (0..MEMBERS).map(ProcessId) {
+        let step = |op: &&Op| match op.kind() {
+            Kind::Assign | Kind::Revoke => op.detail != 0,
+            kind => kind == Kind::Poll && !op.records().is_empty(),
+        };
+        let mine = history.ops.iter().filter(|op| op.process() == process && op.outcome() == Outcome::Ok);
+        let steps: Vec<Op> = mine.filter(step).copied().collect();
+        let pairs = steps.windows(2).filter(|w| w[0].kind() == Kind::Assign && w[1].kind() == Kind::Poll);
+        found.extend(pairs.filter(|_| member(history, process)).map(|w| (w[0], w[1])));
+    }
+    found
+}
+
+fn reason(history: &History, before: &Op, poll: &Op, first: i64) -> FindingKind {
+    let told = |kind| of_kind(history, kind).filter(|op| op.returned <= poll.returned);
+    let began = told(Kind::LogStart).any(|op| op.offset > before.offset);
+    let ended = told(Kind::EndOffset).any(|op| op.invoked > before.returned && op.offset < before.offset);
+    match began || ended {
+        true => FindingKind::OutOfRangeReset,
+        false if first < before.offset.0 => FindingKind::ResumedEarlier,
+        false => FindingKind::ResumedLater,
+    }
+}
+
 fn named(report: &super::super::Report, kinds: &[FindingKind]) -> BTreeSet<Key> {
     report.findings.iter().filter(|f| kinds.contains(&f.kind)).map(|f| key(&f.ops[1])).collect()
 }
@@ -145,7 +203,14 @@ fn compare(history: &History) -> usize {
     assert_eq!(named(&report, &[FindingKind::GenerationWentBack]), back, "{history:#?}");
     let lower = contradicted(commits.clone(), commits, |other, op| other.offset > op.offset);
     assert_eq!(named(&report, &[FindingKind::CommitWentBack]), lower, "{history:#?}");
-    owners.len() + stale.len() + back.len() + lower.len()
+    let resumes = [FindingKind::ResumedEarlier, FindingKind::ResumedLater, FindingKind::OutOfRangeReset];
+    let resumed = report.findings.iter().filter(|f| resumes.contains(&f.kind));
+    let resumed: BTreeMap<Key, FindingKind> =
+        resumed.filter_map(|f| f.ops.last().map(|poll| (key(poll), f.kind))).collect();
+    let misled = misled(history);
+    assert!(resumed.keys().eq(misled.keys()), "{history:#?}");
+    assert!(resumed.iter().all(|(poll, kind)| misled[poll].contains(kind)), "{history:#?}");
+    misled.len() + owners.len() + stale.len() + back.len() + lower.len()
 }
 
 #[test]

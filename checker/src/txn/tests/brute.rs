@@ -6,7 +6,7 @@ use rand_pcg::Pcg64Mcg;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Small sets of transactions that are often wrong.
-fn sample(dice: &mut Pcg64Mcg) -> Vec<Transaction> {
+pub(super) fn sample(dice: &mut Pcg64Mcg) -> Vec<Transaction> {
     let count = dice.random_range(2..6);
     let logs = dice.random_range(1..3u32);
     let mut placed: Vec<Vec<u64>> = vec![Vec::new(); logs as usize];

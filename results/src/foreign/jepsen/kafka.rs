@@ -15,12 +15,15 @@ use crate::foreign::error::ReadError;
 use crate::foreign::logs::{Builder, Logs, Start};
 use crate::foreign::values::Raw;
 use history::{Kind, LogId, Nanos, Offset, Op, Outcome, ProcessId, Role};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// See the module.
 pub(super) struct Kafka {
     logs: Builder,
     transactions: u64,
+    /// Those met already, by the file's numbers.
+    keys: HashMap<i64, LogId>,
+    processes: HashMap<i64, ProcessId>,
 }
 
 /// What was read of a log: offsets and values.
@@ -34,7 +37,7 @@ enum Mop {
 
 impl Kafka {
     pub(super) fn new() -> Kafka {
-        Kafka { logs: Builder::new(Start::Earliest), transactions: 0 }
+        Kafka { logs: Builder::new(Start::Earliest), transactions: 0, keys: HashMap::new(), processes: HashMap::new() }
     }
 
     pub(super) fn finish(mut self, notes: Vec<String>) -> Result<Logs, ReadError> {
@@ -55,11 +58,22 @@ impl Kafka {
     }
 
     fn process(&mut self, op: &Operation) -> Result<ProcessId, ReadError> {
-        self.logs.process(&format!("process {}", op.process), Role::Consumer)
+        if let Some(process) = self.processes.get(&op.process) {
+            return Ok(*process);
+        }
+        let process = self.logs.process(&op.process_name(), Role::Consumer)?;
+        self.processes.insert(op.process, process);
+        Ok(process)
     }
 
     fn key(&mut self, key: &Edn) -> LogId {
-        self.logs.log(&format!("key {key}"))
+        let number = key.int();
+        if let Some(log) = number.and_then(|number| self.keys.get(&number)) {
+            return *log;
+        }
+        let log = self.logs.log(&format!("key {key}"));
+        self.keys.extend(number.map(|number| (number, log)));
+        log
     }
 
     fn assign(&mut self, op: &Operation) -> Result<(), ReadError> {
@@ -136,7 +150,7 @@ impl Kafka {
             self.logs.ways().asked(process);
         }
         let mut joined: Vec<Polled> = Vec::new();
-        let mut places = std::collections::HashMap::new();
+        let mut places = HashMap::new();
         for (nth, poll) in polls.into_iter().enumerate() {
             for (log, records) in poll {
                 if moved.contains(&log) {
@@ -165,7 +179,7 @@ impl Kafka {
 
     /// A read that says nothing of its reader's position.
     fn aside(&mut self, op: &Operation, (log, records): Polled, why: &str) -> Result<(), ReadError> {
-        let process = self.logs.process(&format!("process {} ({why})", op.process), Role::Consumer)?;
+        let process = self.logs.process(&format!("{} ({why})", op.process_name()), Role::Consumer)?;
         let counts = op.outcome == Outcome::Ok;
         if counts {
             self.logs.ways().reset(process, log);

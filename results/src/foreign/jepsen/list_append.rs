@@ -71,7 +71,7 @@ impl ListAppend {
             if next.0 >= history::Op::PROCESS_MAX {
                 return Err(op.fault(format!("more than {} processes", history::Op::PROCESS_MAX)));
             }
-            let name = format!("process {}", op.process);
+            let name = op.process_name();
             self.names.processes.push(ProcessName { name, role: Role::Producer, writer: None });
         }
         Ok(process)

@@ -6,11 +6,12 @@
 //! ```
 //! A completion matches its process's open invocation; `:info` and silence mean that nobody can tell. Jepsen's interpreter
 //! is one thread, so the order of the file is the order of time: the clock is `:time` where there is one, made to rise
-//! strictly. The nemesis is passed over. **Invariant:** a file that ends in the middle of an event is judged without it,
+//! strictly. The nemesis is passed over; transactions that name no process are one process's. **Invariant:** a file that ends in the middle of an event is judged without it,
 //! and says so.
 
 mod kafka;
 mod list_append;
+mod mutex;
 mod register;
 
 use super::edn::{Edn, Forms};
@@ -20,6 +21,7 @@ use crate::file::Place;
 use history::{Nanos, Outcome};
 use kafka::Kafka;
 use list_append::ListAppend;
+use mutex::Mutex;
 use register::Registers;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
@@ -94,6 +96,13 @@ impl Operation {
         ReadError::malformed(self.place, what)
     }
 
+    fn process_name(&self) -> String {
+        match self.process {
+            NOBODY => "an unnamed process".to_owned(),
+            process => format!("process {process}"),
+        }
+    }
+
     /// The completion's value if it has members, else the invocation's.
     fn members(&self) -> Option<&[Edn]> {
         self.answered.members().or(self.asked.members())
@@ -122,6 +131,7 @@ pub fn read(input: impl Read) -> Result<Imported, ReadError> {
 enum Workload {
     Kafka(Box<Kafka>),
     Registers(Registers),
+    Mutex(Mutex),
     ListAppend(ListAppend),
 }
 
@@ -133,6 +143,7 @@ impl Workload {
                 Some(Workload::Kafka(Box::new(Kafka::new())))
             }
             "read" | "write" | "cas" => Some(Workload::Registers(Registers::default())),
+            "acquire" | "release" => Some(Workload::Mutex(Mutex::default())),
             "txn" => match op.members().and_then(first)?.as_str() {
                 "send" | "poll" => Some(Workload::Kafka(Box::new(Kafka::new()))),
                 "append" | "r" => Some(Workload::ListAppend(ListAppend::default())),
@@ -147,6 +158,7 @@ impl Workload {
         match self {
             Workload::Kafka(kafka) => kafka.take(&op),
             Workload::Registers(registers) => registers.take(&op),
+            Workload::Mutex(mutex) => Ok(mutex.take(&op)),
             Workload::ListAppend(lists) => lists.take(&op),
         }
     }
@@ -210,6 +222,7 @@ impl Reading {
         let content = match workload {
             Workload::Kafka(kafka) => Content::Logs(Box::new(kafka.finish(notes)?)),
             Workload::Registers(registers) => Content::Registers(registers.finish(notes)),
+            Workload::Mutex(mutex) => Content::Registers(mutex.finish(notes)),
             Workload::ListAppend(lists) => Content::Lists(Box::new(lists.finish(notes))),
         };
         Ok(Imported { content, torn })
@@ -221,7 +234,8 @@ fn nothing_known(operations: u64, passed_over: &BTreeMap<Box<str>, u64>) -> Read
     let what = match operations {
         0 => "there is no operation of a client in it".to_owned(),
         _ => format!(
-            "none of its operations ({}) belongs to a workload that is known: Kafka, register, cas-register, list-append",
+            "none of its operations ({}) belongs to a workload that is known: Kafka, register, cas-register, mutex, \
+             list-append",
             names.join(", ")
         ),
     };
@@ -242,6 +256,9 @@ impl Clock {
     }
 }
 
+/// The process of events that name none.
+const NOBODY: i64 = -1;
+
 /// The event of a form; none if it is not a client's.
 fn event(form: Edn, place: Place, clock: &mut Clock) -> Result<Option<Event>, ReadError> {
     let fault = |what: String| ReadError::malformed(place, what);
@@ -261,12 +278,15 @@ fn event(form: Edn, place: Place, clock: &mut Clock) -> Result<Option<Event>, Re
         }
     }
     let at = clock.tick(time);
-    let Edn::Int(process) = process else {
-        return match process {
-            Edn::Nil => Err(fault("an event without a :process".into())),
-            _ => Ok(None),
-        };
+    // Elle's own files have transactions of nobody, one after the other.
+    let bare = kind.is_some() && value.members().is_some_and(|mops| mops.iter().all(|mop| mop.members().is_some()));
+    let process = match process {
+        Edn::Int(process) => process,
+        Edn::Nil if bare => NOBODY,
+        Edn::Nil => return Err(fault("an event without a :process".into())),
+        _ => return Ok(None),
     };
+    let f = f.or_else(|| bare.then(|| "txn".into()));
     let kind = kind.ok_or_else(|| fault("an event whose :type is none of :invoke, :ok, :fail, :info".into()))?;
     let f = f.ok_or_else(|| fault("an event without an :f".into()))?;
     Ok(Some(Event { kind, process, f, value, moved, seeks, at, place }))

@@ -48,7 +48,8 @@ pub(super) fn judge(history: &RegisterHistory) -> Parts {
             }
         }
     }
-    if parts.held.read == 0 {
+    let told = |op: &Operation<Input, Output>| matches!(op.output, Some(Output::Value(_) | Output::Swapped(true)));
+    if !history.registers.iter().flat_map(|register| &register.operations).any(told) {
         parts.short_of.push("nothing was read".into());
     }
     parts
