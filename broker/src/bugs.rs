@@ -109,7 +109,7 @@ bugs! {
         "The batch for which a new segment is begun is acknowledged and never written.";
     ProducerExpiredEarly, "producer-id-expired-early", breaks "no-duplicate", serves "T06",
         "A producer that was silent for a second is forgotten, whatever producer.id.expiration.ms says.";
-    MarkerAppliedToNext, "marker-applied-to-next-transaction", breaks "atomic-txn", serves "T05",
+    MarkerAppliedToNext, "marker-applied-to-next-transaction", breaks "no-aborted-read", serves "T05",
         "A transaction's marker arrives again while the producer's next transaction is open, and ends what that one has written.";
     LastStableOffByOne, "lso-off-by-one", breaks "no-aborted-read", serves "T04",
         "The last stable offset is where the second open transaction begins, not the first.";
