@@ -48,7 +48,8 @@ pub fn decode(key: ApiKey, mut body: Bytes, version: i16) -> bool {
         OffsetDelete OffsetDeleteRequest, AddPartitionsToTxn AddPartitionsToTxnRequest,
         AddOffsetsToTxn AddOffsetsToTxnRequest, EndTxn EndTxnRequest, TxnOffsetCommit TxnOffsetCommitRequest,
         WriteTxnMarkers WriteTxnMarkersRequest, DescribeProducers DescribeProducersRequest,
-        DescribeTransactions DescribeTransactionsRequest, ListTransactions ListTransactionsRequest
+        DescribeTransactions DescribeTransactionsRequest, ListTransactions ListTransactionsRequest,
+        DescribeQuorum DescribeQuorumRequest
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub const WELCOME: &str = "\
 stormglass puts real message brokers through real faults and says, with proof, what became of every acknowledged record.
 
-  stormglass run                              30 s: 3 brokers, load, SIGKILL and SIGSTOP, a verdict
+  stormglass run                              30 s: 3 brokers, load, mixed faults, a verdict
   stormglass run --plant ack-before-replicate a broker that lies: see the violation and its proof
   stormglass catalogue run P07                acks=1 loses, acks=all does not, on the same schedule
   stormglass check runs/latest                judge a finished (or killed) run again, from its files
@@ -201,9 +201,12 @@ pub struct RunArgs {
     /// Payload size of a record
     #[arg(long, value_parser = units::size, default_value = "100B", value_name = "SIZE")]
     pub record: usize,
-    /// Comma-separated fault names, `all` or `none`; a leading `-` takes one away (see `stormglass list faults`)
-    #[arg(short, long, default_value = "all", value_name = "LIST", allow_hyphen_values = true)]
+    /// Comma-separated fault names, `mixed`, `survivable`, `all` or `none`; a leading `-` takes one away (see `stormglass list faults`)
+    #[arg(short, long, default_value = "mixed", value_name = "LIST", allow_hyphen_values = true)]
     pub faults: String,
+    /// Leave out what this machine cannot make and prove, as a hole in the report: fault names, or everything
+    #[arg(long, value_name = "LIST", num_args = 0..=1, default_missing_value = "all")]
+    pub allow_unproven: Option<Holes>,
     /// A schedule of faults from a file (see `stormglass run --help`)
     #[arg(long, value_name = "FILE", conflicts_with = "faults")]
     pub schedule: Option<PathBuf>,
@@ -219,6 +222,27 @@ pub struct RunArgs {
     /// Where and how to leave results
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Faults that may be left out where they cannot be made and proven: `all`, or names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Holes {
+    /// Any.
+    All,
+    /// These.
+    Of(Vec<FaultKind>),
+}
+
+impl FromStr for Holes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Holes, String> {
+        if text.trim() == "all" {
+            return Ok(Holes::All);
+        }
+        let names = text.split(',').map(|name| name.trim().parse().map_err(|e: UnknownFault| e.to_string()));
+        names.collect::<Result<_, _>>().map(Holes::Of)
+    }
 }
 
 /// Injectors that can be planted.
@@ -529,7 +553,7 @@ pub struct DoctorArgs {
 pub struct KnownArgs {
     /// The program
     pub subject: KnownSubject,
-    /// Where it is [default: found in PATH]
+    /// Where it is [default: found in PATH]; for kafka a release or a distribution [default: 4.1.0]
     #[arg(long, value_name = "PATH")]
     pub program: Option<PathBuf>,
 }
@@ -541,6 +565,10 @@ pub enum KnownSubject {
     Redis,
     /// nats-server with JetStream, a static Go program
     Nats,
+    /// One broker of the embedded system
+    Embedded,
+    /// One broker of Apache Kafka (a JVM needed)
+    Kafka,
 }
 
 /// `calls`.

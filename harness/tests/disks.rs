@@ -35,23 +35,16 @@ impl Bench {
 
     /// A run in which these faults took effect; `None` where they cannot be done here.
     fn run(&self, faults: &str, more: &[&str]) -> Option<Value> {
-        let verdict = self.judged(faults, more, 0)?;
-        assert!(verdict["coverage"]["total"]["effective"].as_u64() > Some(0), "{faults}: {verdict:#}");
-        Some(verdict)
-    }
-
-    /// A run of these faults that ends in `code`; `None` where they cannot be done here.
-    fn judged(&self, faults: &str, more: &[&str], code: i32) -> Option<Value> {
         let args = ["run", "--time", "6s", "--seed", "1", "-q", "--faults", faults];
         let output = self.stormglass(&[&args[..], more].concat());
         if output.status.code() == Some(NO_RIGHTS) {
             println!("skipped: {}", String::from_utf8_lossy(&output.stderr));
             return None;
         }
-        assert_eq!(output.status.code(), Some(code), "{faults} {more:?}: {}", text(&output));
+        assert_eq!(output.status.code(), Some(0), "{faults} {more:?}: {}", text(&output));
         let verdict = std::fs::read_to_string(self.latest().join("verdict.json")).expect("a verdict was written");
         let verdict: Value = serde_json::from_str(&verdict).expect("a verdict is JSON");
-        assert!(verdict["coverage"]["total"]["installed"].as_u64() > Some(0), "{faults}: {verdict:#}");
+        assert!(verdict["coverage"]["total"]["effective"].as_u64() > Some(0), "{faults}: {verdict:#}");
         self.is_clean();
         Some(verdict)
     }
@@ -84,18 +77,19 @@ fn text(output: &Output) -> String {
 /// One broker, one replica: nobody else has what its disk loses.
 const ALONE: [&str; 8] = ["--brokers", "1", "--rf", "1", "-X", "topic:min.insync.replicas=1", "--partitions", "2"];
 
-/// A power loss of a disk that has synced everything discards nothing: it counts as without effect, and the run as inconclusive.
+/// The power of a disk that has synced everything is cut as surely as that of one that has not, and costs nothing: the other rows
+/// are the control.
 #[test]
 fn one_broker_alone_loses_what_its_disk_loses_and_nothing_else() {
     let synced = [&ALONE[..], &["-X", "topic:flush.messages=1"]].concat();
-    for (faults, settings, code, loses) in [
-        ("kill-leader", &ALONE[..], 0, false),
-        ("power-loss-leader", &ALONE[..], 0, true),
-        ("power-loss-leader", &synced[..], 2, false),
-        ("fsync-lies-leader", &synced[..], 0, true),
+    for (faults, settings, loses) in [
+        ("kill-leader", &ALONE[..], false),
+        ("power-loss-leader", &ALONE[..], true),
+        ("power-loss-leader", &synced[..], false),
+        ("fsync-lies-leader", &synced[..], true),
     ] {
         let bench = Bench::new();
-        let Some(verdict) = bench.judged(faults, settings, code) else { return };
+        let Some(verdict) = bench.run(faults, settings) else { return };
         let lost = verdict["counts"]["lost"].as_u64().unwrap_or(0);
         assert_eq!(lost > 0, loses, "{faults} {settings:?}: {lost} lost: {verdict:#}");
     }

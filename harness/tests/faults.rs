@@ -25,12 +25,54 @@ fn episodes(folder: &Path) -> Vec<Value> {
 }
 
 /// One fault of each way to be known.
-const FAULTS: [(&str, &str); 4] = [
+const FAULTS: [(&str, &str); 5] = [
     ("throttle-leader", "throttled"),
     ("isolate-leader", "links"),
     ("reset-leader", "round-trips"),
     ("drop-response-produce", "frames"),
+    ("clock-jump-producer", "clock-told"),
 ];
+
+/// Workload, fault, and the duty that whoever was hit must have had.
+const DUTIES: [(&str, &str, &str); 3] = [
+    ("group", "kill-group-coordinator", "group-coordinator"),
+    ("transactions", "pause-transaction-coordinator", "transaction-coordinator"),
+    ("queue", "kill-controller", "controller"),
+];
+
+#[test]
+fn a_duty_is_found_where_it_is_at_that_moment() {
+    for (workload, fault, duty) in DUTIES {
+        let folder = folder();
+        let args = ["run", workload, "--time", "9s", "--seed", "1", "-q", "--controllers", "3", "--faults", fault];
+        let run = stormglass(folder.path(), &args);
+        assert_eq!(run.status.code(), Some(0), "{}", text(&run));
+        let episodes = episodes(folder.path());
+        let effective: Vec<&Value> = episodes.iter().filter(|e| e["effective"] == true).collect();
+        let had = |e: &&Value| e["targets"][0]["duties"].as_array().is_some_and(|d| d.iter().any(|d| d == duty));
+        assert!(!effective.is_empty() && effective.iter().all(had), "{fault}: {episodes:#?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_proven_is_refused_before_anything_starts_or_left_out_as_a_hole() {
+    let folder = folder();
+    // No library reaches what is no program.
+    let broker = ["run", "-q", "--broker", "cmd=/etc/passwd {id} {port} {dir}", "--has", "durable"];
+    let args = [&broker[..], &["--faults", "clock-jump-leader,kill-leader"]].concat();
+    let refused = stormglass(folder.path(), &args);
+    assert_eq!(refused.status.code(), Some(77), "{}", text(&refused));
+    for part in ["`clock-jump-leader` cannot be made and proven", "not a program", "--allow-unproven clock-jump-leader"]
+    {
+        assert!(text(&refused).contains(part), "{}", text(&refused));
+    }
+    assert!(!folder.path().join("runs").exists(), "nothing was started");
+    let hole = stormglass(folder.path(), &[&args[..], &["--allow-unproven", "clock-jump-leader"]].concat());
+    assert_eq!(hole.status.code(), Some(69), "it goes on, and this broker does not start: {}", text(&hole));
+    let typo = stormglass(folder.path(), &["run", "--allow-unproven", "clock-jmp-leader"]);
+    assert_eq!(typo.status.code(), Some(64), "{}", text(&typo));
+    assert!(text(&typo).contains("did you mean `clock-jump-leader`"), "{}", text(&typo));
+}
 
 #[test]
 fn a_fault_bites_with_its_evidence_and_an_injector_that_does_nothing_is_inconclusive() {

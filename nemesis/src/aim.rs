@@ -100,7 +100,7 @@ impl Api {
 }
 
 impl Aim {
-    /// Every aim that is somebody.
+    /// Every aim that is somebody: nodes first, then clients, then everybody at once.
     pub const ALL: [Aim; 13] = [
         Aim::Leader,
         Aim::Follower,
@@ -117,19 +117,13 @@ impl Aim {
         Aim::Cluster,
     ];
 
+    /// Every aim that is a process or several.
+    pub const PROCESSES: &'static [Aim] = Aim::LISTED.split_at(12).0;
+
     /// Every aim that is one node or several.
-    pub const NODES: [Aim; 10] = [
-        Aim::Leader,
-        Aim::Follower,
-        Aim::Isr,
-        Aim::Controller,
-        Aim::GroupCoordinator,
-        Aim::TransactionCoordinator,
-        Aim::All,
-        Aim::Some,
-        Aim::Minority,
-        Aim::Majority,
-    ];
+    pub const NODES: &'static [Aim] = Aim::LISTED.split_at(10).0;
+
+    const LISTED: &'static [Aim; 13] = &Aim::ALL;
 
     /// As it is part of a fault's name.
     pub fn word(self) -> &'static str {
@@ -169,6 +163,11 @@ impl Aim {
             Aim::Cluster => "the cluster",
             Aim::Requests(api) => api.word(),
         }
+    }
+
+    /// True if it hits processes of clients.
+    pub fn is_of_clients(self) -> bool {
+        matches!(self, Aim::Producer | Aim::Consumer)
     }
 
     /// True if it hits one process, never several.

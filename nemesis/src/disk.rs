@@ -178,6 +178,10 @@ pub struct Damage {
     pub files: u64,
     /// Names that came, went or changed back.
     pub names: u64,
+    /// Changes that were not durable when the power went, whether some of them remained or not.
+    pub unsynced: u64,
+    /// Syncs that the disk had really done by then.
+    pub syncs: u64,
     /// The files with the most, a few of them.
     pub worst: Vec<String>,
 }
@@ -186,6 +190,12 @@ impl Damage {
     /// True if nothing was harmed.
     pub fn is_none(&self) -> bool {
         self.bytes == 0 && self.names == 0
+    }
+
+    /// True if a power loss had something to decide: changes that were not durable, or changes that had been made so and stayed.
+    /// Neither is there if the disk is not the one that the node writes to, or nothing was done to it.
+    pub fn shows_cut(&self) -> bool {
+        self.unsynced > 0 || self.syncs > 0
     }
 }
 

@@ -298,6 +298,7 @@ impl Evidence {
             Evidence::Stale { .. } => "appends-to-leader-alone",
             Evidence::DiskFelt { fault, counts, .. } if counts.of(*fault) > 0 => "disk-fault-felt",
             Evidence::DiskFelt { .. } => "disk-fault-not-felt",
+            Evidence::Wrecked { damage, .. } if damage.is_none() && damage.shows_cut() => "power-cut-cost-nothing",
             Evidence::Wrecked { damage, .. } if damage.is_none() => "nothing-lost-on-disk",
             Evidence::Wrecked { .. } => "lost-on-disk",
             Evidence::ClockTold { reading, asked_ms, .. } if reading.off_ms() >= *asked_ms => "wrong-time-told",

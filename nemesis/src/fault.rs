@@ -86,7 +86,7 @@ pub trait Fault: Sync {
     fn need(&self) -> Need {
         Need::Signals
     }
-    /// Whether a correct cluster of durable settings loses nothing by it; only then `all` means it too.
+    /// Whether a correct cluster of durable settings loses nothing by it, done to one replica.
     fn is_survivable(&self) -> bool {
         true
     }
@@ -147,6 +147,11 @@ impl FaultKind {
     /// One line for people.
     pub fn about(self) -> String {
         self.definition().about().replace("{}", self.aim.about())
+    }
+
+    /// Whether a correct cluster of durable settings loses nothing by it: what those hit forget, others know.
+    pub fn is_survivable(self) -> bool {
+        self.definition().is_survivable() && (self.aim.is_single() || !self.definition().forgets())
     }
 
     /// The useful lengths of the harm, milliseconds.

@@ -48,7 +48,7 @@ pub use fault::{FaultKind, Need, UnknownFault};
 pub use ground::{Ground, Timing};
 pub use harm::Harm;
 pub use heal::{Unhealed, heal_all};
-pub use mix::{Mix, MixError};
+pub use mix::{Mix, MixError, WORDS};
 pub use network::Network;
 pub use noop::Noop;
 pub use plan::{Plan, PlanError};

@@ -1,4 +1,4 @@
-//! Which faults a run draws from, and how often each: `kill-leader,pause-follower:2`, or `none`.
+//! Which faults a run draws from, and how often each: `kill-leader,pause-follower:2`, `none`, or a word for a whole set.
 
 use crate::aim::Aim;
 use crate::fault::{FaultKind, UnknownFault};
@@ -11,12 +11,29 @@ use std::str::FromStr;
 /// The largest weight of a fault.
 pub const WEIGHT_MAX: u32 = 100;
 
-const DEFAULT: &[(Harm, Aim)] = &[
+/// Of each family something that a correct cluster of durable settings survives, and that bites whatever the settings are: one
+/// replica at a time, and no more un-synced data lost than that of one.
+const MIXED: &[(Harm, Aim)] = &[
     (Harm::Kill, Aim::Leader),
     (Harm::Kill, Aim::Follower),
     (Harm::Pause, Aim::Leader),
     (Harm::Pause, Aim::Follower),
     (Harm::KillLagging, Aim::Leader),
+    (Harm::Isolate, Aim::Leader),
+    (Harm::Slow, Aim::Leader),
+    (Harm::Reset, Aim::Leader),
+    (Harm::PowerLoss, Aim::Leader),
+    (Harm::DiskSlow, Aim::Leader),
+    (Harm::DiskFull, Aim::Follower),
+    (Harm::ClockJump, Aim::Leader),
+    (Harm::ClockDrift, Aim::Follower),
+];
+
+/// Names for whole sets of faults, and what each means.
+pub const WORDS: [(&str, &str); 3] = [
+    ("mixed", "some of each family: processes, network, disks, clocks; the default"),
+    ("survivable", "every fault by which a correct cluster of durable settings loses nothing"),
+    ("all", "every fault, also those by which a loss is expected"),
 ];
 
 /// Faults and their weights; no weight is 0. The empty mix breaks nothing.
@@ -47,13 +64,28 @@ pub enum MixError {
 }
 
 impl Default for Mix {
-    /// A bit of everything that a correct cluster of any size survives.
+    /// Of each family something that a correct cluster of any size survives.
     fn default() -> Mix {
-        Mix(DEFAULT.iter().filter_map(|(harm, aim)| Some((FaultKind::new(*harm, *aim)?, 1))).collect())
+        Mix::each(MIXED.iter().filter_map(|(harm, aim)| FaultKind::new(*harm, *aim)))
     }
 }
 
 impl Mix {
+    /// Each of these as often as any other.
+    fn each(kinds: impl Iterator<Item = FaultKind>) -> Mix {
+        Mix(kinds.map(|kind| (kind, 1)).collect())
+    }
+
+    /// The faults that one of the [`WORDS`] stands for. What a cluster's shape or a machine makes impossible is among them.
+    pub fn of_word(word: &str) -> Option<Mix> {
+        match word {
+            "mixed" => Some(Mix::default()),
+            "survivable" => Some(Mix::each(FaultKind::all().filter(|kind| kind.is_survivable()))),
+            "all" => Some(Mix::each(FaultKind::all())),
+            _ => None,
+        }
+    }
+
     /// Breaks nothing.
     pub fn none() -> Mix {
         Mix(BTreeMap::new())
@@ -150,6 +182,21 @@ mod tests {
         }
         assert_eq!(Mix::default().to_string().parse(), Ok(Mix::default()));
         assert_eq!(" kill-leader , pause-leader".parse::<Mix>().unwrap().bag().len(), 2);
+    }
+
+    #[test]
+    fn the_default_mix_is_of_every_family_and_each_word_says_more_than_the_one_before() {
+        use crate::fault::Family::{Clock, Disk, Kill, Network, Pause};
+        let families =
+            |mix: &Mix| mix.faults().map(|kind| kind.definition().family()).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(families(&Mix::default()), [Kill, Pause, Network, Disk, Clock].into());
+        let of = |word: &str| Mix::of_word(word).unwrap();
+        let kinds = |word: &str| of(word).faults().collect::<std::collections::BTreeSet<FaultKind>>();
+        assert!(kinds("mixed").is_subset(&kinds("survivable")) && kinds("survivable").is_subset(&kinds("all")));
+        let (all, survivable) = (kinds("all"), kinds("survivable"));
+        let more = |name: &str| all.contains(&name.parse().unwrap()) && !survivable.contains(&name.parse().unwrap());
+        assert!(more("bit-rot-leader") && more("power-loss-all") && !more("power-loss-follower") && !more("kill-all"));
+        assert_eq!((kinds("all").len(), Mix::of_word("al")), (FaultKind::all().count(), None));
     }
 
     #[test]

@@ -27,6 +27,8 @@ const GAP_MS: (u64, u64) = (300, 2000);
 /// A hold is cut to this share of the time, so that a short run still has several episodes.
 const HOLD_SHARE: u64 = 8;
 const GAP_SHARE: u64 = 20;
+/// The rank of what need not come early.
+const LAST: u8 = 5;
 
 /// A schedule.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -275,14 +277,17 @@ impl<'a> Draw<'a> {
         self.bag = self.plan.mix.bag();
         self.bag.shuffle(&mut self.rng);
         if self.count == 0 {
-            let first = |kind: &FaultKind| match kind {
-                _ if kind.harm() == Harm::KillLagging => 0,
-                _ if kind.definition().family() == Family::Pause => 1,
-                _ => 2,
+            let first = |kind: &FaultKind| match kind.definition().family() {
+                Family::Kill if kind.harm() == Harm::KillLagging => 0,
+                Family::Pause => 1,
+                Family::Network => 2,
+                Family::Disk => 3,
+                Family::Clock => 4,
+                Family::Kill => LAST,
             };
             let urgent = |bag: &[FaultKind], rank| bag.iter().position(|kind| first(kind) == rank);
             let mut place = 0;
-            for rank in [0, 1] {
+            for rank in 0..LAST {
                 if let Some(at) = urgent(&self.bag[place..], rank) {
                     self.bag.swap(place, place + at);
                     place += 1;
@@ -355,11 +360,15 @@ mod tests {
     }
 
     #[test]
-    fn the_telling_fault_comes_first_and_a_pause_second() {
+    fn the_telling_fault_comes_first_and_then_one_of_each_family() {
         for seed in 0..1000 {
             let faults: Vec<FaultKind> = draw(seed, 30_000).episodes.iter().map(|e| e.fault).collect();
             assert_eq!(faults[0], kind("kill-lagging-leader"), "{seed}");
             assert_eq!(faults[1].definition().family(), Family::Pause, "{seed}");
+            let early = [Family::Kill, Family::Pause, Family::Network, Family::Disk, Family::Clock];
+            let drawn: Vec<Family> =
+                draw(seed, 60_000).episodes.iter().map(|e| e.fault.definition().family()).collect();
+            assert_eq!(drawn[..5], early, "{seed}");
             assert_eq!(draw(seed, 10_000).episodes[0].fault, kind("kill-lagging-leader"), "{seed}");
             assert!(draw(seed, 10_000).episodes[0].gap_ms <= 1200);
         }

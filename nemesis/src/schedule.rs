@@ -139,6 +139,15 @@ impl Schedule {
         named.chain(self.mix.iter().flat_map(|m| m.faults.faults())).collect()
     }
 
+    /// Takes away every fault of which `keep` says no. A mix that is left empty is quiet.
+    pub fn retain(&mut self, mut keep: impl FnMut(FaultKind) -> bool) {
+        self.fault.retain(|fault| keep(fault.kind));
+        self.step.retain(|step| keep(step.kind));
+        for rotation in &mut self.mix {
+            rotation.faults = rotation.faults.retain(&mut keep);
+        }
+    }
+
     /// The plan for `time_ms` of load on this ground.
     pub fn plan(&self, seed: u64, time_ms: u64, ground: Ground) -> Result<Plan, PlanError> {
         let mut draw = Draw { rng: Pcg64Mcg::seed_from_u64(seed), ground, time_ms, found: Vec::new() };
@@ -279,6 +288,28 @@ mod tests {
         assert_eq!(plan.episodes[0].fault.name(), "kill-leader");
         assert!(plan.episodes[1..].iter().all(|e| (2000..=9000).contains(&e.hold_ms)));
         assert_eq!(Plan::parse(&plan.to_json().unwrap()).unwrap(), plan);
+    }
+
+    #[test]
+    fn the_examples_are_schedules() {
+        for (text, episodes_min) in [
+            (include_str!("../../tests/schedules/anchored.toml"), 6),
+            (include_str!("../../tests/schedules/steps.toml"), 3),
+            (include_str!("../../tests/schedules/turns.toml"), 4),
+        ] {
+            let plan = plan(text).unwrap();
+            assert!(plan.episodes.len() >= episodes_min, "{}: {text}", plan.episodes.len());
+        }
+    }
+
+    #[test]
+    fn a_fault_that_is_left_out_leaves_the_others() {
+        let mut schedule = Schedule::parse(include_str!("../../tests/schedules/turns.toml")).unwrap();
+        schedule.retain(|kind| kind.definition().family() != crate::fault::Family::Clock);
+        let names: Vec<String> = schedule.faults().into_iter().map(FaultKind::name).collect();
+        assert!(names.contains(&"disk-slow-leader".to_owned()) && !names.contains(&"clock-jump-leader".to_owned()));
+        schedule.retain(|_| false);
+        assert_eq!(schedule.plan(7, 60_000, Ground::default()).unwrap().episodes, []);
     }
 
     #[test]

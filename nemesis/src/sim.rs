@@ -485,7 +485,7 @@ impl Cluster for Sim {
     fn wreck_disk(&mut self, node: NodeId, _: Wreck, _: u64) -> Result<Damage, Refusal> {
         let (refused, _) = self.fate();
         let bytes = u64::from(self.state(node.into()) == NodeState::Down && self.flaw != Flaw::HoldsLie);
-        answer(refused, Damage { bytes, ..Damage::default() })
+        answer(refused, Damage { bytes, unsynced: bytes, ..Damage::default() })
     }
 
     /// A broken disk is felt whenever it is asked.

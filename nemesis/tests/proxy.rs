@@ -274,6 +274,8 @@ fn a_delayed_request_arrives_even_if_whoever_sent_it_has_gone() {
     client.write_all(&request).unwrap();
     drop(client);
     assert_eq!(receive(&mut server, request.len(), PATIENCE).unwrap(), request);
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(server.read(&mut [0]).unwrap(), 0, "the end comes after it, as late");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub const LINES_MAX: usize = 40;
 /// Most columns.
 pub const COLUMNS_MAX: usize = 120;
 
-const FAULTS_MAX: usize = 5;
+const FAULTS_MAX: usize = 13;
 const KINDS_MAX: usize = 6;
 const CLAIMS_MAX: usize = 2;
 const SHORT_OF_MAX: usize = 2;

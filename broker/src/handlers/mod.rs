@@ -22,6 +22,7 @@ mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_transactions;
 mod elect_leaders;
 mod end_txn;
@@ -117,6 +118,7 @@ const TABLE: &[Api] = &[
     api(ApiKey::ListPartitionReassignments, (0, 0), &list_reassignments::SHAPE, list_reassignments::handle),
     api(ApiKey::DeleteGroups, (0, 2), &delete_groups::SHAPE, delete_groups::handle),
     api(ApiKey::OffsetDelete, (0, 0), &offset_delete::SHAPE, offset_delete::handle),
+    api(ApiKey::DescribeQuorum, (0, 1), &describe_quorum::SHAPE, describe_quorum::handle),
     api(ApiKey::DescribeCluster, (0, 1), &describe_cluster::SHAPE, describe_cluster::handle),
 ];
 

@@ -20,6 +20,8 @@ pub mod p03;
 pub mod p04;
 pub mod p05;
 pub mod p07;
+pub mod p09;
+pub mod p10;
 pub mod r03;
 pub mod r05;
 pub mod r06;
@@ -27,6 +29,7 @@ pub mod r10;
 pub mod t01;
 pub mod t02;
 pub mod t03;
+pub mod t06;
 
 pub use effect::{Effect, Effects};
 pub use expected::Expected;
@@ -36,7 +39,7 @@ use crate::settings::{Origin, Owner};
 use crate::systems::Capability;
 use history::LogId;
 use nemesis::plan::Planned;
-use nemesis::{Aim, FaultKind, Harm};
+use nemesis::{Aim, Api, FaultKind, Harm};
 use std::time::Duration;
 use workloads::group::GroupLoad;
 use workloads::sink::SinkStyle;
@@ -114,6 +117,13 @@ fn one_episode(scenario: Scenario, harm: Harm, aim: Aim, hold_ms: u64) -> Scenar
     Scenario { faults: Faults::Scripted(episodes), ..scenario }
 }
 
+/// The same with so many requests of a kind tampered with, from a second after the load has begun, at most 8.
+fn tampered(scenario: Scenario, harm: Harm, api: Api, times: u32) -> Scenario {
+    let planned = |fault| Planned { fault, log: LogId(0), gap_ms: 1000, hold_ms: 2000, pick: times.saturating_sub(1) };
+    let episodes = FaultKind::new(harm, Aim::Requests(api)).map(planned).into_iter().collect();
+    Scenario { faults: Faults::Scripted(episodes), ..scenario }
+}
+
 /// Every entry that can be run.
 #[rustfmt::skip]
 pub const ALL: &[Entry] = &[
@@ -123,6 +133,8 @@ pub const ALL: &[Entry] = &[
     p04::ENTRY,
     p05::ENTRY,
     p07::ENTRY,
+    p09::ENTRY,
+    p10::ENTRY,
     r03::ENTRY,
     r05::ENTRY,
     r06::ENTRY,
@@ -137,6 +149,7 @@ pub const ALL: &[Entry] = &[
     t01::ENTRY,
     t02::ENTRY,
     t03::ENTRY,
+    t06::ENTRY,
 ];
 
 /// The entry of an id or a slug, whatever its case.

@@ -90,7 +90,7 @@ impl Bench {
 
     fn run_once(&self, side: &Side) -> Result<Judged, Failure> {
         let (scenario, keeping) = (side.scenario.clone(), run::keeping(&self.output));
-        runs::execute(&Job { scenario, keeping, repeat: Some(self.repeat()), quiet: self.output.quiet })
+        runs::execute(Job { scenario, keeping, repeat: Some(self.repeat()), quiet: self.output.quiet })
     }
 
     fn repeat(&self) -> Vec<String> {

@@ -91,7 +91,7 @@ fn once(typed: &RunArgs, seed: u64, args: &PlantsArgs) -> Result<Judged, Failure
     let mut scenario = run::scenario(&RunArgs { seed: Some(seed), ..typed.clone() })?;
     scenario.settle();
     run::refuse(&scenario)?;
-    runs::execute(&Job { scenario, keeping: run::keeping(&args.output), repeat: None, quiet: true })
+    runs::execute(Job { scenario, keeping: run::keeping(&args.output), repeat: None, quiet: true })
 }
 
 fn violated(judged: &Judged) -> Vec<&'static str> {

@@ -1,7 +1,7 @@
 //! `stormglass run`: arguments as typed become a scenario as meant, and the scenario a run.
 
 use super::Failure;
-use crate::cli::{Floor, Keep, OutputArgs, PlantedInjector, RunArgs, SystemArgs};
+use crate::cli::{Floor, Holes, Keep, OutputArgs, PlantedInjector, RunArgs, SystemArgs};
 use crate::run::{self, Job};
 use crate::scenario::{ClusterShape, Faults, Floors, Injector, Keeping, Load, Scenario, preset};
 use crate::settings::{Origin, Owner, Setting, Settings};
@@ -9,6 +9,7 @@ use crate::systems::{self, SystemChoice};
 use crate::{suggest, terminal};
 use nemesis::{FaultKind, Mix, MixError, Schedule};
 use results::Exit;
+use std::collections::BTreeSet;
 use std::path::Path;
 use workloads::library::Library;
 use workloads::properties::{self, Meaning, Side};
@@ -22,7 +23,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     }
     refuse(&scenario)?;
     let judged =
-        run::execute(&Job { scenario, keeping: keeping(&args.output), repeat: None, quiet: args.output.quiet })?;
+        run::execute(Job { scenario, keeping: keeping(&args.output), repeat: None, quiet: args.output.quiet })?;
     judged.print(args.output.json)?;
     Ok(judged.exit)
 }
@@ -69,6 +70,7 @@ pub fn random_seed() -> u64 {
 pub fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
     let workload = workload(args.workload.as_deref().unwrap_or(&args.scenario))?;
     let (faults, planned_floors) = faults(args)?;
+    let named = named(args, &faults)?;
     let mut scenario = Scenario {
         name: workload.name().to_owned(),
         workload,
@@ -78,15 +80,40 @@ pub fn scenario(args: &RunArgs) -> Result<Scenario, Failure> {
         faults,
         floors: floors(planned_floors.iter().chain(&args.floor)),
         injector: args.plant_injector.map_or(Injector::Real, |PlantedInjector::Noop| Injector::Noop),
+        insisted: insisted(args, &named),
         ..quiet(&args.system)?
     };
     scenario.adopt_topic();
     scenario.skip_what_it_lacks(&systems::of(&scenario.system).capabilities());
-    if args.faults.split(',').any(|item| item.trim() == "all") {
-        let ground = run::ground(&scenario);
-        scenario.skip_what_is_impossible(&ground);
-    }
+    let ground = run::ground(&scenario);
+    scenario.leave_out(|kind| kind.impossible(&ground).filter(|_| !named.contains(&kind)));
     Ok(scenario)
+}
+
+/// The faults that are asked for by their own names.
+fn named(args: &RunArgs, faults: &Faults) -> Result<BTreeSet<FaultKind>, Failure> {
+    let kinds = match faults {
+        Faults::Scheduled(schedule) => schedule.faults(),
+        _ => names(&args.faults).map_err(|e| Failure::usage(e.to_string()))?,
+    };
+    Ok(kinds.into_iter().collect())
+}
+
+/// Of those, the ones that must be made and proven, or the run is refused.
+fn insisted(args: &RunArgs, named: &BTreeSet<FaultKind>) -> BTreeSet<FaultKind> {
+    let let_off = |kind: &FaultKind| match &args.allow_unproven {
+        None => false,
+        Some(Holes::All) => true,
+        Some(Holes::Of(holes)) => holes.contains(kind),
+    };
+    named.iter().copied().filter(|kind| !let_off(kind)).collect()
+}
+
+/// The faults of a list that stand there by their own names.
+fn names(text: &str) -> Result<Vec<FaultKind>, MixError> {
+    let items = text.split(',').map(str::trim);
+    let single = items.filter(|item| *item != "none" && !item.starts_with('-') && Mix::of_word(item).is_none());
+    single.map(|item| Ok(item.split(':').next().unwrap_or(item).parse()?)).collect()
 }
 
 /// What breaks the run, and the floors that its schedule asks for.
@@ -175,18 +202,17 @@ fn client(name: &str) -> Result<Library, Failure> {
     name.parse().map_err(|_| Failure::usage(suggest::unknown("client", name, known, None)))
 }
 
-/// `all`, `none`, names with weights, and `-NAME` to take one away again.
+/// Words for whole sets, `none`, names with weights, and `-NAME` to take one away again.
 fn mix(text: &str) -> Result<Mix, MixError> {
-    let all = Mix::default().to_string();
-    let mut items: Vec<&str> = Vec::new();
+    let mut items: Vec<String> = Vec::new();
     for item in text.split(',').map(str::trim) {
-        match item.strip_prefix('-') {
-            Some(name) => {
+        match (item.strip_prefix('-'), Mix::of_word(item)) {
+            (Some(name), _) => {
                 name.parse::<FaultKind>()?;
                 items.retain(|i| i.split(':').next() != Some(name));
             }
-            None if item == "all" => items.extend(all.split(',')),
-            None => items.push(item),
+            (None, Some(set)) => items.extend(set.faults().map(FaultKind::name)),
+            (None, None) => items.push(item.to_owned()),
         }
     }
     if items.is_empty() { Ok(Mix::none()) } else { items.join(",").parse() }
@@ -251,15 +277,23 @@ mod tests {
 
     #[test]
     fn all_faults_less_one_are_all_the_others() {
-        let all: Vec<FaultKind> = Mix::default().faults().collect();
-        assert_eq!(faults("all"), all);
-        assert_eq!(faults("all,-kill-leader"), all[1..]);
+        let all: Vec<FaultKind> = FaultKind::all().collect();
+        assert_eq!(faults("all").len(), all.len());
+        assert_eq!(faults("all,-kill-leader").len(), all.len() - 1);
+        assert_eq!(faults("mixed"), Mix::default().faults().collect::<Vec<_>>());
         assert_eq!(faults("pause-leader"), ["pause-leader".parse().unwrap()]);
         assert!(faults("none").is_empty() && faults("kill-leader,-kill-leader").is_empty());
     }
 
     #[test]
+    fn what_is_asked_for_by_name_is_insisted_on_and_what_a_word_means_is_not() {
+        let names = |text: &str| names(text).unwrap().into_iter().map(FaultKind::name).collect::<Vec<_>>().join(" ");
+        assert_eq!(names("mixed,-kill-leader,clock-jump-leader:3,pause-all"), "clock-jump-leader pause-all");
+        assert_eq!(names("all") + &names("none"), "");
+    }
+
+    #[test]
     fn a_fault_that_is_none_is_refused_even_to_be_taken_away() {
-        assert!(["all,-kill-leeder", "kill-leeder", "", "all,all"].iter().all(|text| mix(text).is_err()));
+        assert!(["all,-kill-leeder", "kill-leeder", "", "all,all", "mixd"].iter().all(|text| mix(text).is_err()));
     }
 }

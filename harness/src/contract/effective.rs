@@ -39,6 +39,7 @@ const PRODUCER: &[Defaults] = &[
     ("acks", "all", "all"),
     ("enable.idempotence", "false", "true"),
     ("max.in.flight.requests.per.connection", "1000000", "5"),
+    ("message.timeout.ms", "300000", "120000"),
     ("retries", "2147483647", "2147483647"),
     ("transactional.id", "", ""),
 ];
@@ -66,6 +67,7 @@ const LOG: &[(&str, &str, &str)] = &[
 
 #[rustfmt::skip]
 const INTERNAL: &[(&str, &str)] = &[
+    ("producer.id.expiration.ms", "86400000"),
     ("offsets.topic.replication.factor", "3"),
     ("transaction.state.log.replication.factor", "3"),
     ("transaction.state.log.min.isr", "2"),

@@ -1,6 +1,6 @@
 //! What is promised of a log: loss, order, duplicates.
 
-use super::effective::{Effective, client, of_topic};
+use super::effective::{Effective, client, of_broker, of_topic};
 use super::traits::{Resends, Traits};
 use crate::settings::{Owner, Settings};
 use checker::{Claim, Contract};
@@ -55,6 +55,13 @@ pub(super) fn loses(settings: &Settings, traits: &Traits) -> Option<String> {
 pub(super) fn rewrites(settings: &Settings, traits: &Traits) -> Option<String> {
     let of = |name| of_topic(settings, name);
     fragile(&of("min.insync.replicas"), &of("unclean.leader.election.enable"), &of("flush.messages"), traits)
+}
+
+/// Why the faults alone destroy more of a log than its settings keep, if they do.
+pub(super) fn of_faults(settings: &Settings, traits: &Traits) -> Option<String> {
+    let of = |name| of_topic(settings, name);
+    let in_sync = of("min.insync.replicas");
+    overdrawn(in_sync.number(1), &in_sync, &of("flush.messages"), traits)
 }
 
 /// Why a replicated log with these settings may lose what all in-sync replicas had, if it may.
@@ -125,7 +132,21 @@ fn duplicates(settings: &Settings, traits: &Traits) -> Option<String> {
     }
     let retries = client(settings, traits.client, Owner::Producer, "retries");
     let off = idempotence_off(settings, traits).filter(|_| !retries.is("0"));
-    off.map(|off| off.because)
+    off.map(|off| off.because).or_else(|| forgets(settings, traits))
+}
+
+/// Why the broker may have forgotten by what it knows a repetition, if it may: its memory of a producer is shorter than that one's
+/// patience.
+fn forgets(settings: &Settings, traits: &Traits) -> Option<String> {
+    let remembers = of_broker(settings, "producer.id.expiration.ms");
+    let patience = client(settings, traits.client, Owner::Producer, "message.timeout.ms");
+    // 0 is without end.
+    let patience_ms = match patience.number(0) {
+        0 => u64::MAX,
+        ms => ms,
+    };
+    let shorter = remembers.number(u64::MAX) < patience_ms.min(u64::from(u32::MAX));
+    shorter.then(|| format!("{} is shorter than {}", remembers.because, patience.because))
 }
 
 fn reorders(settings: &Settings, traits: &Traits) -> Option<String> {

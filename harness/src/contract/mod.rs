@@ -26,6 +26,11 @@ pub fn derive(settings: &Settings, traits: &Traits) -> Contract {
     logs::allow(transactions::scope(contract, settings, traits), settings, traits)
 }
 
+/// Why a loss is to be expected of the faults of such a run, whatever else the settings promise; `None` if it is not.
+pub fn overdrawn(settings: &Settings, traits: &Traits) -> Option<String> {
+    logs::of_faults(settings, traits)
+}
+
 /// What an answer of the system binds in the linearizability scan.
 pub fn promises(settings: &Settings, traits: &Traits) -> Promises {
     let mut promises = Promises::durable();

@@ -115,6 +115,15 @@ fn without_idempotence_one_request_in_flight_keeps_the_order_and_no_retry_makes_
 }
 
 #[test]
+fn a_broker_that_forgets_producers_sooner_than_they_give_up_may_take_a_copy_and_one_that_does_not_may_not() {
+    let forgetful = set(durable(), Owner::Broker, "producer.id.expiration.ms", "1000");
+    let because = why(&forgetful, &plain(), Claim::NoDuplicate);
+    assert!(because.contains("producer.id.expiration.ms=1000") && because.contains("message.timeout.ms="), "{because}");
+    let patient = set(forgetful, Owner::Broker, "producer.id.expiration.ms", "3600000");
+    assert!(why(&patient, &plain(), Claim::NoDuplicate).is_empty());
+}
+
+#[test]
 fn an_application_that_sends_again_makes_copies_whatever_the_producer_does() {
     let resending = Traits { resends: Resends::Unknown, ..plain() };
     assert!(why(&durable(), &resending, Claim::NoDuplicate).contains("application"));

@@ -9,7 +9,7 @@ use lazyfs::mount::Mounted;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -130,6 +130,14 @@ impl Guard {
     pub fn signal(&mut self, child: ChildId, signal: Signal) -> Result<(), GuardError> {
         match self.ask(&Request::Signal { child, signal })? {
             Reply::Signalled => Ok(()),
+            other => Err(refused(other)),
+        }
+    }
+
+    /// Makes a temporary folder that goes when the guard does, whatever becomes of this process.
+    pub fn make_folder(&mut self) -> Result<PathBuf, GuardError> {
+        match self.ask(&Request::MakeFolder)? {
+            Reply::Folder { path } => Ok(path),
             other => Err(refused(other)),
         }
     }

@@ -12,10 +12,10 @@
 //! **Invariants:** the guard has one thread, so the parent-death signal of its children follows its life. It signals
 //! through pidfds only. It ends when its socket does, however that came about, and then no descendant is left.
 //!
-//! A file system that a child serves is mounted by the guard and goes with the child.
+//! A file system that a child serves is mounted by the guard and goes with the child; a temporary folder that the controller asks
+//! for goes with the guard.
 //!
-//! Deliberately absent: any idea what its children are, when to start them and whether their end was meant; temporary
-//! folders and ports. What it cannot promise: if the guard itself is SIGKILLed, its children die with it, their
+//! Deliberately absent: any idea what its children are, when to start them and whether their end was meant; ports. What it cannot promise: if the guard itself is SIGKILLed, its children die with it, their
 //! own detached children do not; and a process that changed its user cannot be signalled by anybody but root.
 
 mod handle;

@@ -21,6 +21,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
+use tempfile::TempDir;
 
 const DONE: i32 = 0;
 const NOT_STARTED_BY_A_CONTROLLER: i32 = 64;
@@ -37,10 +38,12 @@ pub fn main() -> i32 {
         children: BTreeMap::new(),
         mounts: BTreeMap::new(),
         namespace: Namespace::default(),
+        folders: Vec::new(),
     };
     let shut_down = guard.serve(&deaths).unwrap_or(false);
     let swept = sweep::kill_descendants(|status| _ = guard.tell_exit(status));
     std::mem::take(&mut guard.mounts).into_values().for_each(Mount::detach);
+    guard.folders.clear();
     match swept {
         Ok(killed) if shut_down => _ = guard.tell(&FromGuard::Reply(Reply::Emptied { killed })),
         Ok(_) => (),
@@ -89,6 +92,8 @@ struct Guard {
     children: BTreeMap<ChildId, Child>,
     mounts: BTreeMap<ChildId, Mount>,
     namespace: Namespace,
+    /// Removed when they are dropped.
+    folders: Vec<TempDir>,
 }
 
 impl Guard {
@@ -113,6 +118,20 @@ impl Guard {
         }
     }
 
+    fn make_folder(&mut self) -> Reply {
+        match tempfile::Builder::new().prefix("stormglass-").tempdir() {
+            Ok(folder) => {
+                let path = folder.path().to_owned();
+                self.folders.push(folder);
+                Reply::Folder { path }
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(0);
+                Reply::Failed { what: format!("make a temporary folder: {error}"), errno }
+            }
+        }
+    }
+
     /// Reads once and answers what became whole. `Some(true)` to shut down, `Some(false)` if the socket has ended.
     fn hear(&mut self) -> io::Result<Option<bool>> {
         let mut requests = Vec::new();
@@ -121,6 +140,7 @@ impl Guard {
             let reply = match request {
                 Request::Spawn { child, spec } => self.spawn(child, &spec),
                 Request::Signal { child, signal } => self.signal(child, signal),
+                Request::MakeFolder => self.make_folder(),
                 Request::Shutdown => return Ok(Some(true)),
             };
             self.tell(&FromGuard::Reply(reply))?;

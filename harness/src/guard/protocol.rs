@@ -82,6 +82,8 @@ pub enum Request {
         /// Which.
         signal: Signal,
     },
+    /// Make a temporary folder, which is removed when the guard ends.
+    MakeFolder,
     /// Kill every descendant, answer, and end.
     Shutdown,
 }
@@ -99,6 +101,11 @@ pub enum Reply {
         start_time: u64,
         /// How the file system that it serves was mounted.
         mounted: Option<Mounted>,
+    },
+    /// The folder is there.
+    Folder {
+        /// Where.
+        path: PathBuf,
     },
     /// The signal was sent.
     Signalled,

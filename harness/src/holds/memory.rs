@@ -22,6 +22,10 @@ const SERVES_WITHIN: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(30);
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
+/// What it needs, added to why it is not to be had.
+pub const HELP: &str = "; to have it: a readable and writable /dev/fuse and either root, unprivileged user namespaces, or \
+                        fusermount3 (package fuse3)";
+
 /// Where the content of a data folder is while the folder is in memory.
 fn disk_of(data: &Path) -> PathBuf {
     data.with_extension("disk")

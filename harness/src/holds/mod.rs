@@ -12,6 +12,7 @@
 //! folder at the end; until then the folder is marked as incomplete ([`memory::is_incomplete`]). A node whose disk is broken may end
 //! by itself without that being a surprise.
 
+pub mod machine;
 pub mod memory;
 mod segments;
 
@@ -23,10 +24,10 @@ use nemesis::cluster::Refusal;
 use nemesis::disk::{Damage, DiskCounts, DiskFault, Wreck};
 use nemesis::fault::Need;
 use nemesis::skew::{ClockReading, Skew};
-use shim::{Coverage, Preload};
+use shim::Preload;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Which grips a run is to have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,19 +36,6 @@ pub struct Wanted {
     pub library: bool,
     /// Data folders are file systems in memory.
     pub memory: bool,
-}
-
-/// Whether the library reaches a program; a program that cannot be found or read fails later, with a better reason.
-fn reaches(program: &str) -> bool {
-    let found = match program.contains('/') {
-        true => Some(PathBuf::from(program)),
-        false => std::env::var_os("PATH").and_then(|path| {
-            let places = std::env::split_paths(&path).map(|folder| folder.join(program));
-            places.into_iter().find(|place| place.is_file())
-        }),
-    };
-    let coverage = found.and_then(|program| shim::audit(&program).ok());
-    coverage.is_none_or(|coverage| matches!(coverage, Coverage::Dynamic | Coverage::Script))
 }
 
 impl Wanted {
@@ -112,7 +100,7 @@ impl Holds {
         let mut holds = BTreeMap::new();
         for plan in plans {
             let program = plan.argv.first().map_or("", String::as_str);
-            let reached = reaches(program);
+            let reached = machine::unreached(Path::new(program)).is_none();
             let wanted = Wanted::of(needs, reached);
             if wanted == Wanted::default() {
                 continue;
@@ -225,15 +213,15 @@ impl Holds {
         Ok(self.of(node)?.library.as_ref().ok_or_else(none)?.reading())
     }
 
-    /// How each kind of grip was taken, for the manifest: `disk` → `library`.
+    /// How each kind of grip was taken, for the manifest.
     pub fn backends(&self) -> BTreeMap<String, String> {
         let mut backends = BTreeMap::new();
         for hold in self.0.values() {
             if hold.library.is_some() {
-                backends.insert("library".to_owned(), "LD_PRELOAD".to_owned());
+                backends.insert("disks, clocks".to_owned(), "LD_PRELOAD".to_owned());
             }
             if let Some(memory) = &hold.memory {
-                backends.insert("memory".to_owned(), memory.how().to_owned());
+                backends.insert("disks, power".to_owned(), memory.how().to_owned());
             }
         }
         backends

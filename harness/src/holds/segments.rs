@@ -78,7 +78,7 @@ fn changed(path: &Path) -> Option<std::time::SystemTime> {
 }
 
 fn harmed(path: &Path, bytes: u64) -> Damage {
-    Damage { bytes, files: 1, names: 0, worst: vec![path.display().to_string()] }
+    Damage { bytes, files: 1, worst: vec![path.display().to_string()], ..Damage::default() }
 }
 
 fn rot(path: &Path, rng: &mut impl Rng) -> io::Result<Damage> {

@@ -43,6 +43,22 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// By what a run's faults are made here, for the manifest.
+    pub fn backends(&mut self, scenario: &Scenario) -> BTreeMap<String, String> {
+        let mut backends = self.nodes.holds().backends();
+        backends.insert("processes".to_owned(), "signals by the guard".to_owned());
+        if let Some(how) = self.network.how() {
+            backends.insert("network".to_owned(), how.to_owned());
+        }
+        if scenario.fault_needs().contains(&Need::Files) {
+            backends.insert("files".to_owned(), "the files themselves, while the node is down".to_owned());
+        }
+        if scenario.skews().clients {
+            backends.insert("client clocks".to_owned(), "LD_PRELOAD".to_owned());
+        }
+        backends
+    }
+
     /// A client of its own for it.
     pub fn wire(&self) -> wire::Cluster {
         wire::Cluster::new(&self.nodes.bootstrap(), "stormglass-controller")
@@ -71,7 +87,7 @@ pub fn bring_up_as(
     };
     let began = Instant::now();
     let held = plans.iter_mut().filter(|plan| plan.owned == Owned::Ours && plan.role == NodeRole::Broker);
-    let holds = Holds::take(&scenario.fault_needs(), held, scenario.seed, processes).map_err(no_rights)?;
+    let holds = Holds::take(&scenario.node_needs(), held, scenario.seed, processes).map_err(no_rights)?;
     let mut nodes = Nodes::new(plans, holds);
     for id in nodes.ours() {
         nodes.start(id, processes).map_err(|e| no_start(e.to_string()))?;

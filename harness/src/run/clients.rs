@@ -14,8 +14,10 @@ use crate::wait;
 use history::{ProcessId, WriterId};
 use nemesis::actor::TAG;
 use nemesis::cluster::{Life, NodeState, Reaped, Refusal, SIGKILL};
+use nemesis::skew::{ClockReading, Skew};
 use nemesis::{Actor, ClientId, ClientPart};
 use results::{Exit, Manifest, RunFolder};
+use shim::Preload;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +38,8 @@ struct Client {
     state: State,
     lives: u32,
     output: PathBuf,
+    /// The hold on its wall clock, over all its lives, where the run's faults need one.
+    clock: Option<Preload>,
 }
 
 /// What a client's process is doing.
@@ -87,8 +91,9 @@ impl Clients {
             next_writer: plan.next_writer,
         };
         for spec in plan.clients {
-            let (state, output) = clients.spawn(clients.clients.len(), &spec, processes)?;
-            clients.clients.push(Client { spec, state, lives: 1, output });
+            let clock = scenario.skews().clients.then(|| clients.hold_clock(&spec, scenario.seed)).transpose()?;
+            let (state, output) = clients.spawn(clients.clients.len(), &spec, clock.as_ref(), processes)?;
+            clients.clients.push(Client { spec, state, lives: 1, output, clock });
         }
         Ok(clients)
     }
@@ -99,13 +104,52 @@ impl Clients {
         self.manifest.write(&self.folder).map_err(Failure::internal)
     }
 
-    fn spawn(&mut self, at: usize, spec: &ClientSpec, processes: &mut Processes) -> Result<(State, PathBuf), Failure> {
+    /// A hold on the wall clock of a client that is about to be started; its journal's clock is another one.
+    fn hold_clock(&self, spec: &ClientSpec, seed: u64) -> Result<Preload, Failure> {
+        let folder = self.folder.journals().join(format!("{}.clock", spec.name));
+        let folder = std::path::absolute(folder).map_err(Failure::internal)?;
+        std::fs::create_dir_all(&folder).map_err(Failure::internal)?;
+        Preload::create(&folder, &folder, seed).map_err(|e| Failure { exit: Exit::NoRights, text: e.to_string() })
+    }
+
+    /// The wall clock of a client goes wrong.
+    pub fn skew(&self, id: ClientId, skew: Skew) -> Result<(), Refusal> {
+        self.clock(id)?.skew(Some(skew));
+        Ok(())
+    }
+
+    /// It is right again; that it never was wrong is no error.
+    pub fn mend(&self, id: ClientId) {
+        if let Ok(clock) = self.clock(id) {
+            clock.skew(None);
+        }
+    }
+
+    /// What a client was told of the time.
+    pub fn clock_reading(&self, id: ClientId) -> Result<ClockReading, Refusal> {
+        Ok(self.clock(id)?.reading())
+    }
+
+    fn clock(&self, id: ClientId) -> Result<&Preload, Refusal> {
+        let client = self.clients.get(id.0 as usize);
+        let none = || Refusal(format!("there is no hold on the clock of client {}", id.0));
+        client.and_then(|client| client.clock.as_ref()).ok_or_else(none)
+    }
+
+    fn spawn(
+        &mut self,
+        at: usize,
+        spec: &ClientSpec,
+        clock: Option<&Preload>,
+        processes: &mut Processes,
+    ) -> Result<(State, PathBuf), Failure> {
         let output = self.folder.journals().join(format!("{}.log", spec.name));
         let file = self.folder.journals().join(format!("{}.spec.json", spec.name));
         spec.save(&file).map_err(Failure::internal)?;
         let program = std::env::current_exe().map_err(Failure::internal)?;
         let argv = [program.to_string_lossy().into(), "client".into(), "--spec".into(), file.to_string_lossy().into()];
-        let env = BTreeMap::from([(TAG.to_owned(), Actor::Client(ClientId(at as u32)).tag())]);
+        let mut env = BTreeMap::from([(TAG.to_owned(), Actor::Client(ClientId(at as u32)).tag())]);
+        env.extend(clock.into_iter().flat_map(Preload::env).map(|(name, value)| (name, Some(value))));
         let launch = Launch { env, ..Launch::default() };
         let life = processes.spawn(&argv, &launch, &output).map_err(Failure::internal)?;
         if spec.roles.iter().any(|role| role.writer().is_some()) {
@@ -128,6 +172,20 @@ impl Clients {
         };
         let all = (0..).map(ClientId).zip(&self.clients);
         all.filter(|(_, client)| !matches!(client.state, State::Gone)).map(|(id, client)| (id, part(client))).collect()
+    }
+
+    /// The first group that any of them is a member of.
+    pub fn group(&self) -> Option<String> {
+        self.roles().find_map(|role| role.group().map(str::to_owned))
+    }
+
+    /// The first transactional id that any of them uses.
+    pub fn transactional_id(&self) -> Option<String> {
+        self.roles().find_map(RoleSpec::transactional_id)
+    }
+
+    fn roles(&self) -> impl Iterator<Item = &RoleSpec> {
+        self.clients.iter().flat_map(|client| &client.spec.roles)
     }
 
     /// What a client's process is doing.
@@ -231,8 +289,9 @@ impl Clients {
         self.next_writer.0 += WRITERS_PER_LIFE;
         self.manifest.names.processes.extend(names);
         self.manifest.write(&self.folder).map_err(Failure::internal)?;
-        let (state, output) = self.spawn(at, &spec, processes)?;
-        self.clients[at] = Client { spec, state, lives, output };
+        let clock = self.clients[at].clock.take();
+        let (state, output) = self.spawn(at, &spec, clock.as_ref(), processes)?;
+        self.clients[at] = Client { spec, state, lives, output, clock };
         Ok(())
     }
 
@@ -242,6 +301,12 @@ impl Clients {
         let (writers, others): (Vec<&Client>, Vec<&Client>) = self.clients.iter().partition(writes);
         end(&writers, processes);
         end(&others, processes);
+        for client in &mut self.clients {
+            if let Some(clock) = client.clock.take() {
+                clock.remove();
+                let _ = clock.folder().map(std::fs::remove_dir);
+            }
+        }
         self.tally.refresh();
     }
 }

@@ -1,6 +1,7 @@
 //! The running cluster as the nemesis sees it: nodes are processes, roles are what brokers answer right now.
 
 use super::clients::Clients;
+use super::duties::{self, Asking};
 use super::log_ends::LogEnds;
 use super::network::Hold;
 use super::nodes::Nodes;
@@ -14,11 +15,12 @@ use nemesis::network::{Network, Traffic};
 use nemesis::skew::{ClockReading, Skew};
 use nemesis::{Actor, ClientId, ClientPart};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use workloads::clock::{self, Deadline};
 use workloads::spec::LogPlace;
 use workloads::wire::{Connection, PartitionView, WireError};
 
-const CLIENT: &str = "stormglass-controller";
+pub(super) const CLIENT: &str = "stormglass-controller";
 const ROLES_MS_MAX: u64 = 1_000;
 
 /// The cluster of a run.
@@ -40,6 +42,14 @@ pub struct Live<'a> {
 }
 
 impl Live<'_> {
+    /// The brokers that can be asked; of somebody else's it is not known.
+    fn running_brokers(&self) -> Vec<NodeId> {
+        let running = |node: &NodeId| {
+            matches!(self.nodes.state(*node), NodeState::Running(_)) || !self.nodes.ours().contains(node)
+        };
+        self.nodes.brokers().into_iter().filter(running).collect()
+    }
+
     fn partitions_seen_by(&self, node: NodeId) -> Result<Vec<PartitionView>, WireError> {
         let address = self.nodes.plan(node).map(|p| p.address.to_string()).unwrap_or_default();
         let deadline = Deadline::in_ms(ROLES_MS_MAX);
@@ -107,10 +117,7 @@ impl Cluster for Live<'_> {
 
     /// Every running broker is asked; of several answers about a partition the one of the latest reign counts.
     fn roles(&mut self) -> Vec<LogRoles> {
-        let running = |node: &NodeId| {
-            matches!(self.nodes.state(*node), NodeState::Running(_)) || !self.nodes.ours().contains(node)
-        };
-        let asked: Vec<NodeId> = self.nodes.brokers().into_iter().filter(running).collect();
+        let asked = self.running_brokers();
         let mut latest: BTreeMap<i32, PartitionView> = BTreeMap::new();
         for view in asked.into_iter().filter_map(|node| self.partitions_seen_by(node).ok()).flatten() {
             let known = latest.get(&view.partition);
@@ -131,6 +138,12 @@ impl Cluster for Live<'_> {
         match Connection::open(&plan.address.to_string(), CLIENT, deadline) {
             Ok(_) => Probe::Answered,
             Err(WireError::Timeout { .. }) => Probe::TimedOut,
+            // A controller may speak a protocol of its own, and hangs up on another one: that, too, is an answer.
+            Err(WireError::Io { source, .. })
+                if plan.role == NodeRole::Controller && source.kind() != ErrorKind::ConnectionRefused =>
+            {
+                Probe::Answered
+            }
             Err(_) => Probe::Refused,
         }
     }
@@ -143,12 +156,17 @@ impl Cluster for Live<'_> {
         }
     }
 
-    /// Of several controllers nobody is asked yet which one is active.
     fn duties(&mut self) -> Duties {
         let parts = self.nodes.ours_to_break().into_iter();
         let controllers: Vec<NodeId> = parts.filter(|(_, p)| *p == NodePart::Controller).map(|(n, _)| n).collect();
-        let controller = if let [only] = controllers[..] { Some(only) } else { None };
-        Duties { controller, ..Duties::default() }
+        let running = self.running_brokers().into_iter();
+        let addresses = running.filter_map(|node| Some(self.nodes.plan(node)?.address.to_string())).collect();
+        duties::ask(&Asking {
+            brokers: addresses,
+            only_controller: if let [only] = controllers[..] { Some(only) } else { None },
+            group: self.clients.group(),
+            transactional_id: self.clients.transactional_id(),
+        })
     }
 
     /// As the brokers' files have it, up or down.
@@ -179,7 +197,11 @@ impl Cluster for Live<'_> {
     }
 
     fn mend(&mut self, who: Actor) -> Result<(), Refusal> {
-        self.nodes.holds().mend(node(who)?)
+        match who {
+            Actor::Client(client) => self.clients.mend(client),
+            who => self.nodes.holds().mend(node(who)?)?,
+        }
+        Ok(())
     }
 
     fn break_disk(&mut self, node: NodeId, fault: DiskFault) -> Result<(), Refusal> {
@@ -195,11 +217,17 @@ impl Cluster for Live<'_> {
     }
 
     fn skew_clock(&mut self, who: Actor, skew: Skew) -> Result<(), Refusal> {
-        self.nodes.holds().skew(node(who)?, skew)
+        match who {
+            Actor::Client(client) => self.clients.skew(client, skew),
+            who => self.nodes.holds().skew(node(who)?, skew),
+        }
     }
 
     fn clock_reading(&mut self, who: Actor) -> Result<ClockReading, Refusal> {
-        self.nodes.holds().clock_reading(node(who)?)
+        match who {
+            Actor::Client(client) => self.clients.clock_reading(client),
+            who => self.nodes.holds().clock_reading(node(who)?),
+        }
     }
 }
 

@@ -8,11 +8,13 @@ mod break_it;
 mod bring_up;
 mod clients;
 mod collect;
+mod duties;
 mod effective;
 mod interrupt;
 mod live;
 mod log_ends;
 mod network;
+mod network_tried;
 mod nodes;
 mod processes;
 mod tally;
@@ -21,10 +23,12 @@ pub use break_it::{ground, plan};
 pub use bring_up::{Cluster, bring_up, bring_up_as, last_lines};
 pub use interrupt::{Interrupt, Wish};
 pub use network::Hold;
+pub use network_tried::tried as network_tried;
 pub use processes::Processes;
 pub use tally::journals_in;
 
 use crate::commands::Failure;
+use crate::holds::machine;
 use crate::judging::{self, Judged};
 use crate::scenario::{Keeping, Scenario};
 use crate::{contract, systems, terminal};
@@ -62,15 +66,17 @@ impl Job {
 }
 
 /// Runs and judges.
-pub fn execute(job: &Job) -> Result<Judged, Failure> {
+pub fn execute(mut job: Job) -> Result<Judged, Failure> {
     let began = Instant::now();
     let mut processes = Processes::start().map_err(Failure::internal)?;
     let interrupt = Interrupt::listen().map_err(Failure::internal)?;
     systems::of(&job.scenario.system).prepare(&job.scenario, &mut processes)?;
-    let (folder, mut manifest) = open_folder(job)?;
+    machine::fit(&mut job.scenario, &mut processes)?;
+    let (folder, mut manifest) = open_folder(&job)?;
     job.tell(&format!("seed {}   folder {}", manifest.seed, folder.path().display()));
     contract::lines(&manifest.contract).iter().for_each(|line| job.tell(line));
-    let end = go_through(job, &mut processes, &interrupt, &folder, &mut manifest);
+    job.scenario.expected_loss().iter().for_each(|line| job.tell(line));
+    let end = go_through(&job, &mut processes, &interrupt, &folder, &mut manifest);
     processes.shutdown().map_err(Failure::internal)?;
     json::write(&judging::end_file(&folder), &end?).map_err(Failure::internal)?;
     collect::gather(&folder).map_err(|e| kept(&folder, Failure::internal(e)))?;
@@ -110,8 +116,8 @@ fn go_through(
         cluster.nodes.brokers().len(),
         cluster.took.as_secs_f64()
     ));
-    manifest.backends = cluster.nodes.holds().backends();
-    manifest.backends.iter().for_each(|(what, how)| job.tell(&format!("{what}: {how}")));
+    manifest.backends = cluster.backends(&job.scenario);
+    manifest.backends.iter().for_each(|(what, how)| job.tell(&format!("{what:13} {how}")));
     manifest.names.nodes = cluster.nodes.brokers();
     effective::read_back(&job.scenario, &cluster, folder).map_err(|f| kept(folder, f))?;
     let mut clients = Clients::start(&job.scenario, &cluster, folder, manifest.clone(), processes)?;

@@ -2,7 +2,7 @@
 
 use super::processes::Processes;
 use crate::commands::Failure;
-use crate::guard::ChildId;
+use crate::guard::{ChildId, Signal};
 use crate::systems::{Launch, NodePlan, NodeRole, Owned};
 use crate::wait;
 use nemesis::cluster::Refusal;
@@ -52,6 +52,19 @@ impl Hold {
             Some(Err(error)) => Err(Failure::internal(format!("{error}{}", super::bring_up::last_lines(&output)))),
             None => Err(Failure::internal("the proxy did not answer in time")),
         }
+    }
+
+    /// Ends the proxy.
+    pub fn end(self, processes: &mut Processes) {
+        if let Some((_, child)) = self.proxy {
+            let _ = processes.signal(child, Signal::Kill);
+            let _ = processes.wait_ended(child, ANSWER_DEADLINE);
+        }
+    }
+
+    /// How the network is held, in words; nothing where it is not.
+    pub fn how(&self) -> Option<&'static str> {
+        self.proxy.as_ref().map(|_| "a proxy before every node, in user space")
     }
 
     /// True once the proxy has ended: nobody is reached any more.

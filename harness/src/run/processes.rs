@@ -59,6 +59,11 @@ impl Processes {
         self.start_process(argv, launch, output, Some(at.to_owned()))
     }
 
+    /// A temporary folder that goes when the guard does, whatever becomes of this process.
+    pub fn make_folder(&mut self) -> Result<PathBuf, GuardError> {
+        self.guard.make_folder()
+    }
+
     /// Sends a signal; a process that has ended is not an error.
     pub fn signal(&mut self, child: ChildId, signal: Signal) -> Result<(), GuardError> {
         match self.guard.signal(child, signal) {

@@ -3,13 +3,13 @@
 mod damage;
 pub mod preset;
 
-use crate::contract::{Commits, Resends, Traits};
+use crate::contract::{self, Commits, Damage, Resends, Traits};
 use crate::settings::{Origin, Owner, Settings};
 pub use crate::systems::SystemChoice;
 use crate::systems::{Capabilities, Capability, Skip};
 use nemesis::fault::Need;
 use nemesis::plan::Planned;
-use nemesis::{FaultKind, Ground, Mix, Schedule};
+use nemesis::{FaultKind, Mix, Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -51,6 +51,9 @@ pub struct Scenario {
     /// What does the breaking.
     #[serde(default)]
     pub injector: Injector,
+    /// Faults that must be made and proven: if the machine cannot, nothing is started. Any other is left out then.
+    #[serde(default)]
+    pub insisted: BTreeSet<FaultKind>,
 }
 
 /// What does the breaking.
@@ -135,6 +138,7 @@ impl Scenario {
             floors: preset::FLOORS,
             skipped: Vec::new(),
             injector: Injector::Real,
+            insisted: BTreeSet::new(),
         }
     }
 
@@ -169,19 +173,23 @@ impl Scenario {
         }
     }
 
-    /// Takes away the faults that the cluster's shape or clocks make impossible, each with its reason: for `all`, which names
-    /// none of them.
-    pub fn skip_what_is_impossible(&mut self, ground: &Ground) {
-        if let Faults::Drawn(mix) = &self.faults {
-            let kept = mix.retain(|kind| match kind.impossible(ground) {
-                Some(because) => {
-                    self.skipped.push(Skip { what: kind.name(), because });
-                    false
-                }
-                None => true,
-            });
-            self.faults = Faults::Drawn(kept);
+    /// Takes away the faults for which there is a reason, and keeps the reason.
+    pub fn leave_out(&mut self, mut why_not: impl FnMut(FaultKind) -> Option<String>) {
+        let mut skipped = Vec::new();
+        let mut keep = |kind: FaultKind| match why_not(kind) {
+            Some(because) => {
+                skipped.push(Skip { what: kind.name(), because });
+                false
+            }
+            None => true,
+        };
+        match &mut self.faults {
+            Faults::Drawn(mix) => *mix = mix.retain(&mut keep),
+            Faults::Scripted(episodes) => episodes.retain(|episode| keep(episode.fault)),
+            Faults::Scheduled(schedule) => schedule.retain(&mut keep),
         }
+        skipped.dedup();
+        self.skipped.extend(skipped);
     }
 
     /// What its promises depend on beside the settings.
@@ -195,7 +203,19 @@ impl Scenario {
             }
         };
         let resends = if self.workload.shape().resends() { Resends::Unknown } else { Resends::Never };
-        Traits { resends, ..traits }.with_damage(damage::of(&self.kinds(), self.cluster))
+        Traits { resends, ..traits }.with_damage(self.damage())
+    }
+
+    /// The most that its faults destroy at one time; what its schedule's budget forbids is not done.
+    fn damage(&self) -> Damage {
+        let worst = damage::of(&self.kinds(), self.cluster);
+        let budget = match &self.faults {
+            Faults::Scheduled(schedule) => schedule.budget.map(|budget| budget.unsynced_replicas),
+            Faults::Drawn(_) | Faults::Scripted(_) => None,
+        };
+        let most = budget.map_or(u16::MAX, |most| u16::try_from(most).unwrap_or(u16::MAX));
+        let (unflushed_nodes, flushed_nodes) = (worst.unflushed_nodes.min(most), worst.flushed_nodes.min(most));
+        Damage { unflushed_nodes, flushed_nodes, ..worst }
     }
 
     /// Takes over what the workload configures its topic with, where nobody else said otherwise.
@@ -209,13 +229,39 @@ impl Scenario {
         }
     }
 
+    /// True if the run is refused where the machine cannot make and prove the fault.
+    pub fn insists_on(&self, kind: FaultKind) -> bool {
+        matches!(self.faults, Faults::Scripted(_)) || self.insisted.contains(&kind)
+    }
+
     /// What its faults need beyond signals.
     pub fn fault_needs(&self) -> BTreeSet<Need> {
         self.kinds().into_iter().map(|kind| kind.definition().need()).collect()
     }
 
+    /// The same as far as nodes are concerned: a client's clock is no node's.
+    pub fn node_needs(&self) -> BTreeSet<Need> {
+        let nodes = self.kinds().into_iter().filter(|kind| !kind.aim().is_of_clients());
+        nodes.map(|kind| kind.definition().need()).collect()
+    }
+
+    /// What people are told before a run whose faults may destroy more copies than its settings keep: that a loss is expected.
+    pub fn expected_loss(&self) -> Option<String> {
+        let damage = self.traits().damage;
+        let (copies, of) = (damage.unflushed_nodes.max(damage.flushed_nodes), self.cluster.replication);
+        let because = contract::overdrawn(&self.settings, &self.traits())?;
+        Some(format!("expected loss {copies} of {of} replicas may lose un-synced data at one time: {because}"))
+    }
+
+    /// Whether its faults reach for the wall clocks of clients, and of nodes.
+    pub fn skews(&self) -> Skews {
+        let clocks = self.kinds().into_iter().filter(|kind| kind.definition().need() == Need::Clock);
+        let (clients, nodes): (Vec<_>, Vec<_>) = clocks.partition(|kind| kind.aim().is_of_clients());
+        Skews { clients: !clients.is_empty(), nodes: !nodes.is_empty() }
+    }
+
     /// The kinds of its faults.
-    fn kinds(&self) -> Vec<FaultKind> {
+    pub fn kinds(&self) -> Vec<FaultKind> {
         match &self.faults {
             Faults::Drawn(mix) => mix.faults().collect(),
             Faults::Scripted(episodes) => episodes.iter().map(|episode| episode.fault).collect(),
@@ -235,6 +281,15 @@ impl Scenario {
         self.settings.set(Owner::Producer, "enable.idempotence", "false", Origin::Implied(by));
         vec![note]
     }
+}
+
+/// Whose wall clocks go wrong in a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Skews {
+    /// Those of clients.
+    pub clients: bool,
+    /// Those of nodes.
+    pub nodes: bool,
 }
 
 /// Where a run is put and what is kept of it.

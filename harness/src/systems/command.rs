@@ -12,7 +12,7 @@ use super::{Capabilities, Capability, Launch, NodePlan, NodeRole, Owned, Seat, S
 use crate::scenario::{ClusterShape, Scenario, preset};
 use crate::settings::Owner;
 use history::NodeId;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Any program.
 pub struct Command {
@@ -54,6 +54,10 @@ impl System for Command {
             return Err("several nodes need a port each: write {port} into the command".into());
         }
         refuse_ours(scenario)
+    }
+
+    fn program(&self) -> Option<PathBuf> {
+        split(&self.template).ok()?.into_iter().next().map(PathBuf::from)
     }
 
     fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>> {

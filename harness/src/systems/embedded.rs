@@ -7,7 +7,7 @@ use crate::suggest;
 use broker::config::properties;
 use history::NodeId;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The embedded system.
 pub struct Embedded;
@@ -62,6 +62,10 @@ impl System for Embedded {
 
     fn advertises(&self) -> bool {
         true
+    }
+
+    fn program(&self) -> Option<PathBuf> {
+        std::env::current_exe().ok()
     }
 
     fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>> {

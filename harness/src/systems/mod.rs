@@ -123,6 +123,11 @@ pub trait System {
         None
     }
 
+    /// The program that its nodes run, as far as it is known before they are laid out.
+    fn program(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// Ports its nodes need.
     fn ports(&self, scenario: &Scenario) -> usize {
         usize::from(scenario.cluster.brokers + scenario.cluster.controllers)

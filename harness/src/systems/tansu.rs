@@ -51,6 +51,10 @@ impl System for Tansu {
         ALONE
     }
 
+    fn program(&self) -> Option<PathBuf> {
+        Some(self.program.clone())
+    }
+
     fn refuse(&self, scenario: &Scenario) -> Result<(), String> {
         if scenario.cluster.brokers != 1 || scenario.cluster.replication != 1 {
             return Err("tansu is one node with one copy: --brokers 1 --rf 1".into());

@@ -228,7 +228,8 @@ impl Kernel {
             }
             Order::LosePower { loss, seed } => {
                 let mut rng = Pcg64Mcg::seed_from_u64(seed);
-                return Ok(Told::Lost(self.lose(|tree| tree.lose_power(loss, &mut rng))));
+                let damage = self.lose(|tree| tree.lose_power(loss, &mut rng));
+                return Ok(Told::Lost(Damage { syncs: self.lazy.state().gate.syncs_done(), ..damage }));
             }
             Order::Wipe => return Ok(Told::Lost(self.lose(Tree::wipe))),
             Order::Count => return Ok(Told::Counted(self.lazy.state().gate.counts())),

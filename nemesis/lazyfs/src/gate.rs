@@ -59,6 +59,11 @@ impl Gate {
         self.counts
     }
 
+    /// Syncs that were answered and done.
+    pub fn syncs_done(&self) -> u64 {
+        self.counts.fsyncs - self.counts.fsyncs_lied - self.counts.fsyncs_failed
+    }
+
     /// Bytes that can still be written.
     pub fn left(&self) -> u64 {
         self.left
@@ -197,5 +202,6 @@ mod tests {
             let before = gate.counts().of(fault);
             assert_eq!((gate.sync(), gate.counts().of(fault) - before), (sync, 1));
         }
+        assert_eq!((gate.counts().fsyncs, gate.syncs_done()), (5, 3), "a lie and a failure are none");
     }
 }

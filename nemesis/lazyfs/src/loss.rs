@@ -24,7 +24,7 @@ const WORST_MAX: usize = 5;
 impl Tree {
     /// Loses what was not synced; says what was seen before and is not any more.
     pub fn lose_power(&mut self, loss: Loss, rng: &mut impl Rng) -> Damage {
-        let before = self.contents();
+        let (before, unsynced) = (self.contents(), self.unsynced());
         let names = self.forget_all_pending();
         match loss {
             Loss::All => (),
@@ -32,7 +32,16 @@ impl Tree {
             Loss::Blocks => self.keep_blocks(&names, rng),
         }
         self.see_what_is_kept();
-        damage(&before, &self.contents())
+        Damage { unsynced, ..damage(&before, &self.contents()) }
+    }
+
+    /// Changes that no sync has made durable.
+    fn unsynced(&self) -> u64 {
+        let files = self.nodes.values().filter_map(|node| match &node.what {
+            What::File(file) => Some(file.pending.len()),
+            _ => None,
+        });
+        (files.sum::<usize>() + self.pending_names.len()) as u64
     }
 
     /// Nothing is left at all.
@@ -148,6 +157,7 @@ fn damage(before: &BTreeMap<PathBuf, Pages>, after: &BTreeMap<PathBuf, Pages>) -
         files: hit.len() as u64,
         names: (gone + back) as u64,
         worst: hit.iter().take(WORST_MAX).map(|(_, path)| path.display().to_string()).collect(),
+        ..Damage::default()
     }
 }
 
@@ -195,8 +205,9 @@ mod tests {
         file(&mut tree, "new", b"gone");
         let damage = lose(&mut tree, Loss::All, 1);
         assert_eq!((seen(&tree, "log"), seen(&tree, "new")), (Some(b"synced".to_vec()), None));
-        assert_eq!((damage.bytes, damage.files, damage.names), (16, 2, 1));
-        assert!(lose(&mut tree, Loss::All, 1).is_none(), "what a power loss left is durable");
+        assert_eq!((damage.bytes, damage.files, damage.names, damage.unsynced), (16, 2, 1, 3));
+        let again = lose(&mut tree, Loss::All, 1);
+        assert!(again.is_none() && again.unsynced == 0, "what a power loss left is durable");
     }
 
     #[test]

@@ -85,6 +85,11 @@ impl Preload {
         ]
     }
 
+    /// The folder that library and page are in.
+    pub fn folder(&self) -> Option<&Path> {
+        self.page.parent()
+    }
+
     /// Removes library and page; processes that have them keep them.
     pub fn remove(&self) {
         let _ = fs::remove_file(&self.library);

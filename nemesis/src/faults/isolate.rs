@@ -3,7 +3,7 @@
 //! Cut off together with its clients a leader goes on acknowledging `acks=1` until it learns that it was deposed; all of it
 //! is truncated after the healing (the catalogue's R06). With `acks=all` it cannot acknowledge anything.
 
-use super::{LINKED, cut_ms, network, others, shows_cut};
+use super::{DISKS, LINKED, cut_ms, network, others, shows_cut};
 use crate::actor::Actor;
 use crate::aim::Aim;
 use crate::cluster::NodePart;
@@ -84,7 +84,9 @@ impl Fault for Isolate {
 
     fn aims(&self) -> &'static [Aim] {
         match self.0 {
-            From::Everybody | From::Clients => LINKED,
+            From::Everybody => LINKED,
+            // No client speaks to a node that is a controller alone.
+            From::Clients => DISKS,
             From::OtherNodes => &[Aim::Leader, Aim::Follower, Aim::Minority],
             From::Controllers => &[Aim::Leader, Aim::Follower, Aim::All, Aim::Some, Aim::Minority, Aim::Majority],
         }

@@ -1,7 +1,6 @@
 //! The harms, one a file.
 
 pub mod ahead;
-pub mod bit_rot;
 pub mod clock_drift;
 pub mod clock_jump;
 pub mod clock_strobe;
@@ -14,6 +13,7 @@ pub mod fsync_hang;
 pub mod fsync_lies;
 pub mod fsync_slow;
 pub mod heir;
+pub mod io_error;
 pub mod isolate;
 pub mod kill;
 pub mod kill_lagging;
@@ -26,17 +26,14 @@ pub mod outlive;
 pub mod partition;
 pub mod pause;
 pub mod power_loss;
-pub mod read_error;
 pub mod reset;
 pub mod restart;
 pub mod rolling_restart;
 pub mod slow;
+pub mod spoil;
 pub mod stall;
 pub mod terminate;
 pub mod throttle;
-pub mod truncate;
-pub mod wipe;
-pub mod write_error;
 
 use crate::actor::Actor;
 use crate::aim::Aim;
@@ -52,20 +49,7 @@ use links::{cut_ms, every_link, links, network, others, shows_cut, shows_slownes
 use std::ops::RangeInclusive;
 
 /// Whose process can be hit: any node's and any client's that matters.
-const PROCESSES: &[Aim] = &[
-    Aim::Leader,
-    Aim::Follower,
-    Aim::Isr,
-    Aim::Controller,
-    Aim::GroupCoordinator,
-    Aim::TransactionCoordinator,
-    Aim::All,
-    Aim::Some,
-    Aim::Minority,
-    Aim::Majority,
-    Aim::Producer,
-    Aim::Consumer,
-];
+const PROCESSES: &[Aim] = Aim::PROCESSES;
 
 /// After how long of silence others stop waiting for those aimed at, milliseconds.
 fn patience_ms(aim: Aim, timing: &Timing) -> u64 {
@@ -77,9 +61,9 @@ fn patience_ms(aim: Aim, timing: &Timing) -> u64 {
 }
 
 /// Nodes whose links can be broken.
-const LINKED: &[Aim] = Aim::NODES.as_slice();
+const LINKED: &[Aim] = Aim::NODES;
 
-/// Whose disk can be hit: that of any broker that matters.
+/// Whose disk can be hit: that of any broker that matters; they are also the nodes that clients speak to.
 const DISKS: &[Aim] = &[
     Aim::Leader,
     Aim::Follower,
@@ -184,6 +168,12 @@ fn segment(pick: u32) -> Segment {
 fn shows_wreck(episode: &Episode, target: &Target) -> bool {
     let harmed = |e: &Evidence| matches!(e, Evidence::Wrecked { node, damage, .. } if Actor::Node(*node) == target.who && !damage.is_none());
     episode.shows_kill(target) && episode.evidence.iter().any(harmed)
+}
+
+/// True if the target's process was killed and its disk set back to what was durable, whether that cost anything or not.
+fn shows_power_cut(episode: &Episode, target: &Target) -> bool {
+    let cut = |e: &Evidence| matches!(e, Evidence::Wrecked { node, damage, .. } if Actor::Node(*node) == target.who && damage.shows_cut());
+    episode.shows_kill(target) && episode.evidence.iter().any(cut)
 }
 
 /// True if the target felt what was wrong with its disk.

@@ -6,9 +6,10 @@
 //! ```
 //! How much of the un-synced remains is drawn: nothing, a prefix of the writes, a prefix with the next write torn, random
 //! blocks. Of one replica at a time: what was acknowledged by all in-sync replicas is on the others. Of all at once: whatever
-//! none of them had synced is lost, and only `flush.messages=1` promises otherwise.
+//! none of them had synced is lost, and only `flush.messages=1` promises otherwise: then the power was cut as surely as without,
+//! and what it cost is nothing.
 
-use super::{DISKS, loss, patience_ms, shows_wreck, wreck};
+use super::{DISKS, loss, patience_ms, shows_power_cut, wreck};
 use crate::aim::Aim;
 use crate::disk::Wreck;
 use crate::episode::Episode;
@@ -31,7 +32,7 @@ impl Fault for PowerLoss {
     }
 
     fn evidence(&self) -> &'static str {
-        "as kill, and bytes or names that were not synced are gone"
+        "as kill, and its disk was set back to what was synced: how many changes were not, and what that cost"
     }
 
     fn family(&self) -> Family {
@@ -63,6 +64,6 @@ impl Fault for PowerLoss {
     }
 
     fn effective(&self, episode: &Episode) -> bool {
-        episode.aimed().all(|target| shows_wreck(episode, target))
+        episode.aimed().all(|target| shows_power_cut(episode, target))
     }
 }

@@ -49,6 +49,10 @@ pub(super) struct Pipe {
     queued_bytes: usize,
     latest_due: Instant,
     ended: bool,
+    /// How late the frames are that were delayed by themselves.
+    lag: Duration,
+    /// The end of the stream is as late as the frames before it: not before this.
+    end_due: Instant,
 }
 
 /// The weather of one direction, summed up.
@@ -93,7 +97,8 @@ impl Pipe {
         let sky = Sky::of(&network.borrow_and_update(), &wire, false, false);
         let (counts, latest_due) = (switch.counter(wire.from, wire.to), Instant::now());
         let (queue, switch) = (VecDeque::new(), switch.clone());
-        Pipe { wire, switch, network, counts, talk, sky, queue, queued_bytes: 0, latest_due, ended: false }
+        let (queued_bytes, ended, lag, end_due) = (0, false, Duration::ZERO, latest_due);
+        Pipe { wire, switch, network, counts, talk, sky, queue, queued_bytes, latest_due, ended, lag, end_due }
     }
 
     /// Carries until the end of the stream was written, or either side is gone.
@@ -110,7 +115,9 @@ impl Pipe {
         loop {
             self.look()?;
             // The end of the stream is held as the bytes before it are.
-            if self.ended && self.queue.is_empty() && !self.sky.holds {
+            let ends = self.ended && self.queue.is_empty() && !self.sky.holds;
+            let end_due = self.end_due;
+            if ends && end_due <= Instant::now() {
                 return Ok(());
             }
             let may_write = !self.sky.holds && !self.queue.is_empty();
@@ -123,10 +130,11 @@ impl Pipe {
                     self.network.mark_changed();
                 }
                 written = write_when(due, &mut self.wire.writer, front), if may_write => self.wrote(written?),
+                () = sleep_until(end_due), if ends => (),
                 read = self.wire.reader.read_buf(&mut buffer), if may_read => {
                     self.look()?;
                     match read {
-                        Ok(0) | Err(_) => self.ended = true,
+                        Ok(0) | Err(_) => self.end(),
                         Ok(_) => self.take(buffer.split().freeze()),
                     }
                     buffer.reserve(READ_BYTES);
@@ -159,6 +167,12 @@ impl Pipe {
         Ok(())
     }
 
+    /// The sender has ended the stream.
+    fn end(&mut self) {
+        let lag = if self.queue.is_empty() { Duration::ZERO } else { self.lag };
+        (self.ended, self.end_due) = (true, Instant::now() + lag);
+    }
+
     /// What was read goes out at once if nothing is in its way, and is queued otherwise.
     fn take(&mut self, bytes: Bytes) {
         let pieces = match &self.talk {
@@ -171,6 +185,9 @@ impl Pipe {
                 (true, _) => tally(&self.counts, |counts| counts.held += length),
                 (false, true) => tally(&self.counts, |counts| counts.delayed += length),
                 (false, false) => (),
+            }
+            if after_ms > 0 {
+                self.lag = Duration::from_millis(after_ms);
             }
             self.enqueue(bytes, after_ms);
         }

@@ -3,6 +3,9 @@
 //! The kernel tells the inode of the peer's socket (`sock_diag`, or `/proc/net/tcp` where that is not allowed); the
 //! process of the run that has it open is the peer. Processes of the run carry their name in their environment, inherited
 //! by whatever they start. One thread owns the cache. Whoever carries no name is the observer.
+//!
+//! **Invariant:** who has gone costs one question to the kernel and no search, and only processes below the one that started the
+//! proxy are searched: clients that give up and come again must not make those wait who are still there.
 
 use crate::actor::{Actor, TAG};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
@@ -73,8 +76,12 @@ impl Finder {
 
     fn find(&mut self, peer: SocketAddr, here: SocketAddr) -> Actor {
         let (SocketAddr::V4(peer), SocketAddr::V4(here)) = (peer, here) else { return Actor::Observer };
-        let asked = self.diag.as_ref().and_then(|diag| ask_kernel(diag, peer, here).ok().flatten());
-        let Some(inode) = asked.or_else(|| look_up(peer, here)) else { return Actor::Observer };
+        let inode = match self.diag.as_ref().map(|diag| ask_kernel(diag, peer, here)) {
+            // It finds sockets of the other family, too. A table is the whole machine's: to read it for who has gone would be dear.
+            Some(Ok(told)) => told,
+            Some(Err(_)) | None => look_up(peer, here),
+        };
+        let Some(inode) = inode else { return Actor::Observer };
         let link = format!("socket:[{inode}]");
         self.among_known(&link)
             .or_else(|| {
@@ -91,11 +98,32 @@ impl Finder {
     }
 }
 
-/// Every process that carries a name.
+/// Every process of the run that carries a name.
 fn named_processes() -> BTreeMap<u32, Actor> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter_map(|pid| Some((pid, name_of(pid)?))).collect()
+    let parents: BTreeMap<u32, u32> = pids.filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
+    let root = std::os::unix::process::parent_id();
+    let of_run = parents.keys().copied().filter(|pid| is_below(*pid, root, &parents));
+    of_run.filter_map(|pid| Some((pid, name_of(pid)?))).collect()
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // After the program's name, which may hold anything: the state, then the parent.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// True if the chain of parents leads to `root`. Pids that came round again while the table was read may make a circle of it.
+fn is_below(mut pid: u32, root: u32, parents: &BTreeMap<u32, u32>) -> bool {
+    for _ in 0..parents.len() {
+        match parents.get(&pid) {
+            Some(parent) if *parent == root => return true,
+            Some(parent) => pid = *parent,
+            None => return false,
+        }
+    }
+    false
 }
 
 fn name_of(pid: u32) -> Option<Actor> {
@@ -183,6 +211,44 @@ mod tests {
         if let Some(diag) = &Finder::new().diag {
             assert_eq!(ask_kernel(diag, peer, here).unwrap(), Some(inode));
         }
+    }
+
+    #[test]
+    fn a_socket_of_the_other_family_is_found_by_the_kernel() {
+        let Ok(server) = TcpListener::bind("[::]:0") else { return };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.local_addr().unwrap().port()));
+        let client = TcpStream::connect(address).unwrap();
+        let (accepted, _) = server.accept().unwrap();
+        let (SocketAddr::V4(client), SocketAddr::V4(here)) = (client.local_addr().unwrap(), address) else {
+            panic!("both are IPv4")
+        };
+        if let Some(diag) = &Finder::new().diag {
+            let inode = ask_kernel(diag, here, client).unwrap().unwrap();
+            assert!(has_open(std::process::id(), &format!("socket:[{inode}]")));
+        }
+        drop(accepted);
+    }
+
+    #[test]
+    fn a_connection_that_has_gone_is_nobodys_and_the_kernel_says_so() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (SocketAddr::V4(peer), SocketAddr::V4(here)) = (client.local_addr().unwrap(), client.peer_addr().unwrap())
+        else {
+            panic!("both are IPv4")
+        };
+        drop(client);
+        if let Some(diag) = &Finder::new().diag {
+            assert_eq!(ask_kernel(diag, peer, here).unwrap(), None);
+        }
+        assert_eq!(Finder::new().find(peer.into(), here.into()), Actor::Observer);
+    }
+
+    #[test]
+    fn a_run_is_what_lies_below_its_guard_and_a_torn_table_ends() {
+        let parents = BTreeMap::from([(2, 1), (3, 2), (4, 3), (5, 1), (6, 7), (7, 6)]);
+        let below: Vec<u32> = parents.keys().copied().filter(|pid| is_below(*pid, 2, &parents)).collect();
+        assert_eq!(below, [3, 4]);
     }
 
     #[test]

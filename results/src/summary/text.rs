@@ -30,7 +30,8 @@ impl Page {
 
     /// A labelled line, cut at the margin.
     pub fn entry(&mut self, label: &str, text: &str) {
-        self.line(&format!("{label:<LABEL_COLUMNS$}{text}"));
+        let apart = if label.chars().count() < LABEL_COLUMNS { "" } else { " " };
+        self.line(&format!("{label:<LABEL_COLUMNS$}{apart}{text}"));
     }
 
     /// A labelled line that may pass the margin, because it is to be copied.

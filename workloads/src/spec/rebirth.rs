@@ -1,9 +1,9 @@
-//! The next life of a client process: the same work under new names.
+//! Under which names a client process works, and its next life: the same work under new ones.
 //!
 //! **Invariant:** a new life has processes and writers of its own and a journal of its own, so that nothing an earlier one left
 //! open can be taken for its answer; what survives is what the application keeps itself: its outbox, its sink, its group.
 
-use super::{ClientSpec, RoleSpec};
+use super::{ClientSpec, ConsumerMode, ConsumerSpec, RoleSpec, TransformSpec};
 use history::{ProcessId, ProcessName, Role, WriterId};
 
 /// Writer ids set aside for each life; a role that needs one for each attempt has so many attempts.
@@ -68,6 +68,24 @@ impl RoleSpec {
             RoleSpec::Transactor(t) => Some(t.writer),
             RoleSpec::Transform(t) => Some(t.writer),
             RoleSpec::Consumer(_) | RoleSpec::Sampler(_) | RoleSpec::Operator(_) | RoleSpec::Observer(_) => None,
+        }
+    }
+
+    /// The `group.id` that a coordinator keeps for it, if it is a member of a group.
+    pub fn group(&self) -> Option<&str> {
+        match self {
+            RoleSpec::Consumer(ConsumerSpec { mode: ConsumerMode::Group(group), .. })
+            | RoleSpec::Transform(TransformSpec { group, .. }) => Some(&group.id),
+            _ => None,
+        }
+    }
+
+    /// The transactional id that a coordinator keeps for it, if it has one that is known before it runs.
+    pub fn transactional_id(&self) -> Option<String> {
+        match self {
+            RoleSpec::Transactor(t) => t.properties.get("transactional.id").cloned(),
+            RoleSpec::Transform(t) => t.transactional_id(),
+            _ => None,
         }
     }
 }

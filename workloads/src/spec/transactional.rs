@@ -126,6 +126,15 @@ impl TransactorSpec {
 }
 
 impl TransformSpec {
+    /// Its transactional id; `None` if it has none, or another one each time.
+    pub fn transactional_id(&self) -> Option<String> {
+        match (self.app.style, self.app.ids) {
+            (TransformStyle::Plain, _) | (_, Ids::Random) => None,
+            (_, Ids::Own) => Some(format!("{}-{}", self.group.id, self.slot)),
+            (_, Ids::OfInput) => Some(self.group.id.clone()),
+        }
+    }
+
     pub(super) fn is_possible(&self) -> bool {
         self.app.batch_max > 0 && self.group.number > 0 && !self.group.topics.is_empty()
     }

@@ -9,11 +9,12 @@ use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{
     BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, MetadataRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeQuorumRequest, MetadataRequest,
 };
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeMap;
@@ -183,6 +184,19 @@ impl Connection {
             (c.name.to_string(), ConfigValue { value, source: c.config_source })
         };
         Ok(told.configs.iter().map(value).collect())
+    }
+
+    /// The active controller, which Metadata does not tell where there is a quorum; `None` while there is none.
+    pub fn active_controller(&mut self, deadline: Deadline) -> Result<Option<NodeId>, WireError> {
+        let log = TopicData::default()
+            .with_topic_name(topic_name("__cluster_metadata"))
+            .with_partitions(vec![PartitionData::default().with_partition_index(0)]);
+        let answer = self.call(&DescribeQuorumRequest::default().with_topics(vec![log]), deadline)?;
+        WireError::check("DescribeQuorum", answer.error_code)?;
+        let told = answer.topics.iter().flat_map(|t| &t.partitions).next();
+        let told = told.ok_or_else(|| self.protocol("no answer about the metadata log".into()))?;
+        WireError::check("DescribeQuorum", told.error_code)?;
+        Ok(node(told.leader_id))
     }
 
     /// Brokers and controller, as the cluster's own administration tells them.

@@ -37,6 +37,7 @@ pub const SPOKEN: &[Spoken] = &[
     spoken(ApiKey::InitProducerId, "InitProducerId", 0, 4),
     spoken(ApiKey::OffsetForLeaderEpoch, "OffsetForLeaderEpoch", 2, 4),
     spoken(ApiKey::DescribeConfigs, "DescribeConfigs", 1, 4),
+    spoken(ApiKey::DescribeQuorum, "DescribeQuorum", 0, 1),
     spoken(ApiKey::DescribeCluster, "DescribeCluster", 0, 1),
 ];
 

@@ -1,7 +1,7 @@
 //! Tries the file system in memory: mounts it, measures it, and cuts its power.
 
 use super::Found;
-use crate::holds::memory::Memory;
+use crate::holds::memory::{HELP, Memory};
 use crate::run::Processes;
 use nemesis::disk::Loss;
 use std::fs::OpenOptions;
@@ -11,9 +11,6 @@ use std::time::{Duration, Instant};
 
 const APPENDS: usize = 2_000;
 const RECORD: [u8; 256] = [7; 256];
-const HELP: &str = "; to have it: a readable and writable /dev/fuse and either root, unprivileged user namespaces, or fusermount3 \
-                    (package fuse3)";
-
 /// How it was mounted and what an append with fdatasync costs, the median; that what was not synced is gone is seen.
 pub fn tried(folder: &Path, processes: &mut Processes) -> Result<(String, Found), String> {
     let data = folder.join("memory");

@@ -1,9 +1,12 @@
 //! nats-server with a JetStream stream on files: a static Go program, which nothing preloaded reaches.
 
 use super::line::Lines;
-use super::{Place, Subject, Syncs};
+use super::{Subject, Syncs, alone};
+use crate::commands::Failure;
+use crate::systems::NodePlan;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// See the module.
 pub struct Nats {
@@ -41,23 +44,29 @@ fn sound(answer: String) -> io::Result<String> {
 }
 
 impl Subject for Nats {
-    fn argv(&self, place: &Place, syncs: Syncs) -> io::Result<Vec<String>> {
+    fn name(&self) -> String {
+        "nats-server".into()
+    }
+
+    fn lay_out(&self, folder: &Path, syncs: Syncs) -> Result<Vec<NodePlan>, Failure> {
         let interval = match syncs {
             Syncs::Never => "\"10m\"",
             Syncs::EachWrite => "always",
         };
-        let config = place.folder.join("nats.conf");
-        let (port, data) = (place.address.port(), place.data.display());
-        let text = format!(
-            "host: 127.0.0.1\nport: {port}\njetstream {{ store_dir: \"{data}\", sync_interval: {interval} }}\n"
-        );
-        std::fs::write(&config, text)?;
-        Ok(vec![self.program.clone(), "-c".into(), config.to_string_lossy().into_owned()])
+        alone(folder, |data, address| {
+            let config = folder.join("nats.conf");
+            let (port, data) = (address.port(), data.display());
+            let text = format!(
+                "host: 127.0.0.1\nport: {port}\njetstream {{ store_dir: \"{data}\", sync_interval: {interval} }}\n"
+            );
+            std::fs::write(&config, text)?;
+            Ok(vec![self.program.clone(), "-c".into(), config.to_string_lossy().into_owned()])
+        })
     }
 
-    fn ready(&self, address: SocketAddr, first: bool) -> io::Result<bool> {
+    fn ready(&self, address: SocketAddr, new: Option<Syncs>) -> io::Result<bool> {
         let mut nats = connect(address)?;
-        let (what, payload) = if first { ("CREATE", STREAM) } else { ("INFO", "") };
+        let (what, payload) = if new.is_some() { ("CREATE", STREAM) } else { ("INFO", "") };
         sound(ask(&mut nats, &format!("$JS.API.STREAM.{what}.S"), payload)?).map(|_| true)
     }
 

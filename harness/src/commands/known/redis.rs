@@ -1,9 +1,12 @@
 //! redis-server with its append-only file.
 
 use super::line::Lines;
-use super::{Place, Subject, Syncs};
+use super::{Subject, Syncs, alone};
+use crate::commands::Failure;
+use crate::systems::NodePlan;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// See the module.
 pub struct Redis {
@@ -12,18 +15,24 @@ pub struct Redis {
 }
 
 impl Subject for Redis {
-    fn argv(&self, place: &Place, syncs: Syncs) -> io::Result<Vec<String>> {
+    fn name(&self) -> String {
+        "redis-server".into()
+    }
+
+    fn lay_out(&self, folder: &Path, syncs: Syncs) -> Result<Vec<NodePlan>, Failure> {
         let fsync = match syncs {
             Syncs::Never => "no",
             Syncs::EachWrite => "always",
         };
-        let (port, dir) = (place.address.port().to_string(), place.data.to_string_lossy().into_owned());
-        let options = ["--bind", "127.0.0.1", "--appendonly", "yes", "--appendfsync", fsync, "--save", ""];
-        let place = ["--port", &port, "--dir", &dir];
-        Ok([self.program.as_str()].into_iter().chain(options).chain(place).map(str::to_owned).collect())
+        alone(folder, |data, address| {
+            let (port, dir) = (address.port().to_string(), data.to_string_lossy().into_owned());
+            let options = ["--bind", "127.0.0.1", "--appendonly", "yes", "--appendfsync", fsync, "--save", ""];
+            let place = ["--port", &port, "--dir", &dir];
+            Ok([self.program.as_str()].into_iter().chain(options).chain(place).map(str::to_owned).collect())
+        })
     }
 
-    fn ready(&self, address: SocketAddr, _: bool) -> io::Result<bool> {
+    fn ready(&self, address: SocketAddr, _: Option<Syncs>) -> io::Result<bool> {
         let mut redis = Lines::connect(address)?;
         redis.send("PING\r\n")?;
         Ok(redis.line()? == "+PONG")

@@ -29,7 +29,7 @@ use cache::Home;
 use java::Java;
 use release::Release;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Apache Kafka.
@@ -138,6 +138,10 @@ impl System for Kafka {
 
     fn advertises(&self) -> bool {
         true
+    }
+
+    fn program(&self) -> Option<PathBuf> {
+        Java::find().ok().map(|java| java.program)
     }
 
     fn lay_out(&self, scenario: &Scenario, folder: &Path, seats: &[Seat]) -> std::io::Result<Vec<NodePlan>> {

@@ -76,12 +76,8 @@ impl Work<'_> {
         if self.spec.app.style == TransformStyle::Plain {
             return properties;
         }
-        let id = match self.spec.app.ids {
-            Ids::Own => format!("{}-{}", self.spec.group.id, self.spec.slot),
-            Ids::OfInput => self.spec.group.id.clone(),
-            Ids::Random => format!("{}-{}-{}", self.spec.group.id, std::process::id(), self.attempts),
-        };
-        properties.insert("transactional.id".into(), id);
+        let random = || format!("{}-{}-{}", self.spec.group.id, std::process::id(), self.attempts);
+        properties.insert("transactional.id".into(), self.spec.transactional_id().unwrap_or_else(random));
         properties
     }
 
