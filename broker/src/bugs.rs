@@ -43,10 +43,10 @@ macro_rules! bugs {
 bugs! {
     AckBeforeReplicate, "ack-before-replicate", breaks "no-acked-loss", serves "P07",
         "The leader answers acks=all right after its own append, before any follower has the record.";
-    ServeBeforeEpochStart, "serve-list-offsets-before-hw-caught-up", breaks "monotone-observables", serves "R12",
+    ServeBeforeEpochStart, "serve-list-offsets-before-hw-caught-up", breaks "linearizable-log", serves "R12",
         "A new leader answers ListOffsets from its old high watermark before it reached the start of its epoch.";
-    FencingOff, "fetch-epoch-fencing-off", breaks "no-acked-loss", serves "R09",
-        "The leader accepts fetches whatever leader epoch or broker epoch they carry.";
+    FencingOff, "fetch-epoch-fencing-off", breaks "stable-prefix", serves "R09",
+        "The leader accepts fetches whatever epochs they carry: the leader's, the broker's, or that of the last record.";
     TruncateToHighWatermark, "truncate-to-high-watermark", breaks "no-acked-loss", serves "R07",
         "A follower of a new leader truncates to its own high watermark instead of asking for epochs.";
     AdvanceUnderMinIsr, "high-watermark-under-min-isr", breaks "no-acked-loss", serves "R10",
@@ -63,7 +63,7 @@ bugs! {
         "A group coordinator acknowledges a commit right after its own append, and a move of the coordinator loses it.";
     GenerationUnchecked, "generation-not-checked", breaks "committed-offset-monotonic", serves "C07",
         "A group coordinator takes commits from members of earlier generations and from those that are none.";
-    TwoOwners, "two-owners", breaks "one-owner", serves "C15",
+    TwoOwners, "two-owners", breaks "generation-fenced", serves "C15",
         "A group coordinator hands every member of a generation the share of its leader.";
     CommitGoesBack, "commit-goes-back", breaks "committed-offset-monotonic", serves "C11",
         "A new group coordinator keeps the oldest commit it finds in the log instead of the newest.";
@@ -89,8 +89,6 @@ bugs! {
         "The controller accepts min.insync.replicas of a topic and forgets it.";
     FsyncLies, "fsync-lies", breaks "no-acked-loss", serves "R04",
         "A sync returns at once and counts as done.";
-    AckBeforeFlush, "ack-before-flush", breaks "no-acked-loss", serves "R04",
-        "With flush.messages=1 records are shown and acknowledged before they are on disk.";
     RecoveryKeepsTornBatch, "recovery-keeps-torn-batch", breaks "no-corruption", serves "D03",
         "Recovery after an unclean stop believes the headers of batches and checks no checksum.";
     IndexOffByOne, "index-off-by-one", breaks "no-skip", serves "D06",
@@ -111,13 +109,13 @@ bugs! {
         "The batch for which a new segment is begun is acknowledged and never written.";
     ProducerExpiredEarly, "producer-id-expired-early", breaks "no-duplicate", serves "T06",
         "A producer that was silent for a second is forgotten, whatever producer.id.expiration.ms says.";
-    MarkerAppliedToNext, "marker-applied-to-next-transaction", breaks "atomic-txn", serves "T05",
+    MarkerAppliedToNext, "marker-applied-to-next-transaction", breaks "no-aborted-read", serves "T05",
         "A transaction's marker arrives again while the producer's next transaction is open, and ends what that one has written.";
     LastStableOffByOne, "lso-off-by-one", breaks "no-aborted-read", serves "T04",
         "The last stable offset is where the second open transaction begins, not the first.";
     AbortedIndexMissesBatch, "aborted-index-misses-a-batch", breaks "no-aborted-read", serves "T01",
         "The index of aborted transactions begins behind the first batch of each.";
-    ProducerFencingSkipped, "producer-fencing-skipped", breaks "atomic-txn", serves "T03",
+    ProducerFencingSkipped, "producer-fencing-skipped", breaks "no-aborted-read", serves "T03",
         "A producer whose epoch a newer one has replaced may go on, at the coordinator and at every partition.";
     OffsetsOutsideTransaction, "offsets-committed-outside-transaction", breaks "group-at-least-once", serves "T02",
         "Offsets sent to a transaction count at once, whether it is committed or aborted.";

@@ -33,7 +33,7 @@ const OF_GROUPS: [Claim; 5] = [
 pub(crate) fn judge(source: &dyn Source, contract: &Contract, promises: &Promises) -> Beyond {
     let in_scope = |claim: &Claim| !matches!(contract.status(*claim), Status::OutOfScope { .. });
     let wanted = |claims: &[Claim]| claims.iter().any(in_scope);
-    let transactions = wanted(&OF_TRANSACTIONS).then(|| guarded(|| txn::anomalies(source, promises.empty_fetches)));
+    let transactions = wanted(&OF_TRANSACTIONS).then(|| guarded(|| txn::anomalies(source, promises)));
     let groups = wanted(&OF_GROUPS).then(|| guarded(|| groups::anomalies(source)));
     let (mut transactions, mut groups) = (transactions.flatten(), groups.flatten());
     let mut found = transactions.as_mut().map(|t| std::mem::take(&mut t.found)).unwrap_or_default();

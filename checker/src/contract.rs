@@ -126,13 +126,22 @@ pub struct Promises {
     pub retries: Retries,
     /// Offsets without a record of ours.
     pub gaps: Gaps,
+    /// How long the last stable offset may stand still below the end, milliseconds: as long as a transaction may be open.
+    #[serde(default = "stall_ms_max")]
+    pub stall_ms_max: u64,
+}
+
+/// Kafka's default transaction timeout.
+fn stall_ms_max() -> u64 {
+    60_000
 }
 
 impl Promises {
     /// Everything binds: a log that is linearizable to the letter.
     pub fn strict() -> Promises {
         let (acks, empty_fetches, end_offsets) = (Bind::Binds, Bind::Binds, Bind::Binds);
-        Promises { acks, empty_fetches, end_offsets, retries: Retries::Once, gaps: Gaps::Never }
+        let stall_ms_max = stall_ms_max();
+        Promises { acks, empty_fetches, end_offsets, retries: Retries::Once, gaps: Gaps::Never, stall_ms_max }
     }
 
     /// What a replicated log with a lagging high watermark on new leaders promises: all but empty fetches.

@@ -229,7 +229,7 @@ impl Judged {
 fn relaxed(files: &Files) -> Option<History> {
     let Workload::Compacted(shape) = &files.scenario.workload else { return None };
     let mut history = files.recording.history.clone();
-    workloads::compacted::relax(&mut history, shape.keys);
+    workloads::compacted::relax(&mut history, shape);
     Some(history)
 }
 

@@ -1,90 +1,113 @@
 //! The planted bugs of the embedded broker, each with the run that catches it.
 //!
-//! A row is what follows `stormglass run --plant NAME`. **Invariants:** every bug has a row; a run that cannot catch its bug
-//! yet says what it lacks, and is counted as missing; the same run without the bug accuses nobody.
+//! A row is what follows `stormglass run --plant NAME`. **Invariants:** every bug has a row; the same run without the bug
+//! accuses nobody.
 
 /// One row.
 #[derive(Clone, Copy, Debug)]
 pub struct Plant {
     /// The bug's name in the broker's table.
     pub bug: &'static str,
-    /// What shows it.
-    pub run: Run,
-}
-
-/// How a bug is caught.
-#[derive(Clone, Copy, Debug)]
-pub enum Run {
-    /// By `stormglass run --plant NAME` with these arguments.
-    Caught(&'static str),
-    /// Not yet: this is lacking.
-    Lacking(&'static str),
+    /// What shows it: `stormglass run` with these arguments.
+    pub arguments: &'static str,
 }
 
 const fn caught(bug: &'static str, arguments: &'static str) -> Plant {
-    Plant { bug, run: Run::Caught(arguments) }
-}
-
-const fn lacking(bug: &'static str, what: &'static str) -> Plant {
-    Plant { bug, run: Run::Lacking(what) }
+    Plant { bug, arguments }
 }
 
 /// A leader is killed while its followers lack what it has, before they leave the ISR.
 const LAGGING: &str = "queue --time 8s --faults kill-lagging-leader";
+/// The same on one log, so that what its leader had alone is much.
+const LAGGING_ONE: &str = "queue --time 10s --faults kill-lagging-leader --partitions 1";
+/// The same, with a look at what a group has stored.
+const LAGGING_GROUP: &str = "group --time 12s --faults kill-lagging-leader --partitions 8";
 /// A leader and another broker die together: who leads then is alone in its ISR for a while.
 const MAJORITY: &str = "queue --time 10s --faults kill-majority";
 /// A leader stands still for longer than its session lasts.
 const PAUSES: &str = "queue --time 10s --faults pause-leader";
+/// A leader dies, and its heir before anybody has followed it.
+const HEIR: &str = "queue --time 12s --faults kill-leader-and-heir --partitions 12";
+/// A follower falls behind, and everybody dies who is ahead of it.
+const AHEAD: &str = "queue --time 14s --faults kill-ahead-leader";
+/// A follower falls behind while nobody can tell the controllers, and everybody dies who is ahead of it.
+const UNHEARD: &str = "queue --time 14s --faults kill-unheard-leader -X broker:broker.session.timeout.ms=4000 \
+    -X broker:replica.lag.time.max.ms=1000";
+/// The last replica in sync loses its power.
+const LAST: &str = "queue --time 13s --faults power-loss-last-leader";
+/// The same, the brokers' minimum being smaller than the topic's.
+const LAST_CONFIGURED: &str = "queue --time 13s --faults power-loss-last-leader -X broker:min.insync.replicas=1 \
+    -X topic:min.insync.replicas=2";
+/// The same, sessions lasting for longer than a follower may lag.
+const LAST_SILENT: &str = "queue --time 25s --faults power-loss-last-leader -X broker:broker.session.timeout.ms=5000 \
+    -X broker:replica.lag.time.max.ms=1000";
 /// Every broker loses its power at once, and every record was to be on disk first.
 const DARKNESS: &str = "queue --time 10s --faults power-loss-all -X topic:flush.messages=1";
-
+/// Brokers lose their power, some of them in the middle of a write.
+const TORN: &str = "queue --time 12s --faults power-loss-follower,power-loss-leader";
 /// Every broker is killed, and comes back to producers that repeat what was under way.
 const KILL_ALL: &str = "queue --time 12s --faults kill-all";
 /// A follower stands still, and producers repeat what was appended and not acknowledged.
 const RETRIES: &str = "queue --time 10s --faults pause-follower -X producer:request.timeout.ms=400 \
     -X broker:replica.lag.time.max.ms=10000 -X broker:broker.session.timeout.ms=6000";
-
+/// A final reader, like every consumer, asks for less than a batch.
+const SMALL_READS: &str = "queue --time 6s --faults kill-follower -X consumer:max.partition.fetch.bytes=128";
+/// A log that keeps what it has for an hour, in small segments.
+const KEPT: &str = "queue --time 6s --faults kill-follower -X topic:retention.ms=3600000 -X topic:segment.bytes=65536 \
+    -X broker:log.retention.check.interval.ms=500";
+/// Old records are deleted, and brokers come back.
+const TRIMMED: &str = "admin --time 12s --faults kill-all";
+/// Compaction all the time.
+const COMPACTED: &str = "compacted --time 8s --faults kill-follower -X broker:log.cleaner.backoff.ms=200";
+/// A group at work.
+const GROUP: &str = "group --time 8s --faults kill-follower";
+/// A group whose coordinator dies now and then.
+const GROUP_MOVES: &str = "group --time 10s --faults kill-leader,kill-follower";
+/// A group most of whose logs are quiet, and clocks that jump.
+const QUIET_GROUP: &str = "group --time 12s --rate 20/s --partitions 64 --faults clock-jump-all \
+    -X broker:offsets.retention.minutes=1 -X broker:offsets.retention.check.interval.ms=200";
 /// Transactions, some of them aborted.
 const TRANSACTIONS: &str = "transactions --time 8s --faults kill-follower";
+/// Transactions whose coordinators die between a decision and its markers.
+const DECIDED: &str = "transactions --time 26s --faults kill-all -X producer:transaction.timeout.ms=4000 \
+    -X producer:socket.timeout.ms=4000 -X producer:message.timeout.ms=4000 \
+    -X broker:transaction.abort.timed.out.transaction.cleanup.interval.ms=500";
+/// Two processes under one transactional id.
+const RIVALS: &str = "rival-transactions --time 8s --faults kill-follower";
+/// Applications that die in the middle of a transaction with their positions in it.
+const TRANSFORMERS: &str = "consume-transform-produce --time 12s --faults kill-producer";
 
 /// Every row.
 pub const ALL: &[Plant] = &[
     caught("ack-before-replicate", LAGGING),
-    lacking(
-        "serve-list-offsets-before-hw-caught-up",
-        "a new leader that is alone and does not know yet what was committed",
-    ),
-    lacking("fetch-epoch-fencing-off", "a leader that dies right after a deposed replica has fetched from it"),
-    lacking("truncate-to-high-watermark", "a leader that dies while its followers have just come back"),
-    lacking(
-        "high-watermark-under-min-isr",
-        "followers that stand still until they have left the ISR, and a leader that dies then",
-    ),
-    lacking("fetch-at-least-one-batch-off", "a final reader whose limit is smaller than a batch"),
-    lacking("epoch-lookup-exact", "three leaders in a row of which the middle one is not heard by the last"),
-    lacking("isr-shrink-race", "a controller that is away while a follower falls silent"),
+    caught("serve-list-offsets-before-hw-caught-up", MAJORITY),
+    caught("fetch-epoch-fencing-off", LAGGING_ONE),
+    caught("truncate-to-high-watermark", HEIR),
+    caught("high-watermark-under-min-isr", LAST),
+    caught("fetch-at-least-one-batch-off", SMALL_READS),
+    caught("epoch-lookup-exact", HEIR),
+    caught("isr-shrink-race", UNHEARD),
     caught("truncation-skipped", LAGGING),
-    lacking("zombie-in-isr", "followers that stand still for longer than they may lag, and a leader that dies then"),
+    caught("zombie-in-isr", LAST_SILENT),
     caught("stale-leader-accepts", PAUSES),
     caught("high-watermark-forgotten", MAJORITY),
     caught("list-offsets-log-end", LAGGING),
     caught("fetch-above-high-watermark", LAGGING),
-    lacking("eligible-leader-replicas-off", "a power loss of the last member of an ISR"),
-    lacking("unclean-election-always", "faults that overlap: the whole ISR dies while a replica outside of it lives"),
+    caught("eligible-leader-replicas-off", LAST),
+    caught("unclean-election-always", AHEAD),
     caught("two-leaders-in-one-epoch", LAGGING),
-    lacking("config-change-lost", "a power loss of a leader that is alone"),
+    caught("config-change-lost", LAST_CONFIGURED),
     caught("fsync-lies", DARKNESS),
-    lacking("ack-before-flush", "a power loss between an append and a slow sync"),
-    lacking("recovery-keeps-torn-batch", "a torn write"),
+    caught("recovery-keeps-torn-batch", TORN),
     caught("index-off-by-one", "queue --time 6s --faults kill-follower"),
-    lacking("retention-wrong-clock", "a contract that knows how long a topic keeps its records"),
-    lacking("log-start-goes-back", "a workload that deletes records"),
-    lacking("compaction-drops-last-value", "a workload that reads the last value of each key"),
-    lacking("commit-acked-before-replicated", "a workload of consumer groups"),
-    lacking("generation-not-checked", "a workload of consumer groups"),
-    lacking("two-owners", "a workload of consumer groups"),
-    lacking("commit-goes-back", "a workload of consumer groups"),
-    lacking("live-offsets-expire", "a workload of consumer groups"),
+    caught("retention-wrong-clock", KEPT),
+    caught("log-start-goes-back", TRIMMED),
+    caught("compaction-drops-last-value", COMPACTED),
+    caught("commit-acked-before-replicated", LAGGING_GROUP),
+    caught("generation-not-checked", GROUP),
+    caught("two-owners", GROUP),
+    caught("commit-goes-back", GROUP_MOVES),
+    caught("live-offsets-expire", QUIET_GROUP),
     caught("dedup-table-lost-on-restart", KILL_ALL),
     caught("dedup-window-too-small", RETRIES),
     caught("wrong-offset-acked", "queue --time 5s --faults kill-follower"),
@@ -93,9 +116,9 @@ pub const ALL: &[Plant] = &[
     caught("marker-applied-to-next-transaction", TRANSACTIONS),
     caught("lso-off-by-one", TRANSACTIONS),
     caught("aborted-index-misses-a-batch", TRANSACTIONS),
-    lacking("producer-fencing-skipped", "two producers at work under one transactional id"),
-    lacking("offsets-committed-outside-transaction", "a consumer that takes over after an aborted transaction"),
-    lacking("marker-lost-on-coordinator-move", "a coordinator that dies between its decision and its markers"),
+    caught("producer-fencing-skipped", RIVALS),
+    caught("offsets-committed-outside-transaction", TRANSFORMERS),
+    caught("marker-lost-on-coordinator-move", DECIDED),
 ];
 
 /// The row of a bug.
@@ -104,12 +127,9 @@ pub fn of(bug: &str) -> Option<&'static Plant> {
 }
 
 impl Plant {
-    /// The command that shows the bug, if there is one.
-    pub fn command(&self) -> Option<String> {
-        match self.run {
-            Run::Caught(arguments) => Some(format!("stormglass run {arguments} --plant {}", self.bug)),
-            Run::Lacking(_) => None,
-        }
+    /// The command that shows the bug.
+    pub fn command(&self) -> String {
+        format!("stormglass run {} --plant {}", self.arguments, self.bug)
     }
 }
 
@@ -130,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_command_is_one_that_can_be_typed() {
-        for command in ALL.iter().filter_map(Plant::command) {
+        for command in ALL.iter().map(Plant::command) {
             let parsed = Cli::try_parse_from(command.split_whitespace());
             assert!(matches!(parsed, Ok(Cli { command: Some(Command::Run(_)) })), "{command}");
         }

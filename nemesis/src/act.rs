@@ -229,6 +229,7 @@ impl Active {
             Step::AwaitElection { log, from, at_most_ms } => {
                 await_election(log, from, since.plus_ms(at_most_ms), cluster)
             }
+            Step::AwaitAhead { log, node, at_most_ms } => await_ahead(log, node, since.plus_ms(at_most_ms), cluster),
             Step::AwaitAlone { log, node, at_most_ms } => {
                 self.await_alone(log, node, since.plus_ms(at_most_ms), cluster)
             }
@@ -343,6 +344,14 @@ impl Active {
             self.episode.evidence.extend(left.map(|node| Evidence::LeftInSync { log, node }).collect::<Vec<_>>());
         }
     }
+}
+
+fn await_ahead(log: LogId, node: NodeId, at_latest: Nanos, cluster: &mut dyn Cluster) -> Progress {
+    let ends = cluster.log_ends(log);
+    let (own, others): (Vec<_>, Vec<_>) = ends.into_iter().partition(|(of, _)| *of == node);
+    let ahead = own.iter().any(|(_, end)| others.iter().all(|(_, other)| end > other));
+    let now = cluster.now();
+    if ahead || now >= at_latest { Progress::Over } else { Progress::Wait(now.plus_ms(COUNT_EVERY_MS)) }
 }
 
 fn await_election(log: LogId, from: (NodeId, LeaderEpoch), at_latest: Nanos, cluster: &mut dyn Cluster) -> Progress {

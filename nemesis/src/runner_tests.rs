@@ -22,7 +22,16 @@ const TICKS_MAX: usize = 100_000;
 
 fn one(fault: FaultKind, hold_ms: u64) -> Plan {
     let planned = Planned { fault, log: LogId(1), gap_ms: 1000, hold_ms, pick: 1 };
-    Plan::scripted(30_000, Ground::default(), vec![planned]).unwrap()
+    Plan::scripted(30_000, ground(fault), vec![planned]).unwrap()
+}
+
+/// The usual one, or where that is too impatient for a fault one whose sessions outlast what a follower may lag.
+fn ground(fault: FaultKind) -> Ground {
+    let patient = Timing { session_ms: 9000, ..Timing::default() };
+    match fault.impossible(&Ground::default()) {
+        None => Ground::default(),
+        Some(_) => Ground { timing: patient, ..Ground::default() },
+    }
 }
 
 fn drive(plan: Plan, sim: &mut Sim, mut before_tick: impl FnMut(usize, &mut Runner)) -> (Runner, Vec<Episode>) {

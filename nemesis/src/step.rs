@@ -94,6 +94,15 @@ pub enum Step {
         /// From the step's begin, milliseconds.
         at_most_ms: u64,
     },
+    /// Wait until the node's log has something that no other replica's has, at most `at_most_ms`.
+    AwaitAhead {
+        /// Which log.
+        log: LogId,
+        /// Whose.
+        node: NodeId,
+        /// From the step's begin, milliseconds.
+        at_most_ms: u64,
+    },
     /// Wait until the node leads the log with nobody else in sync, at most `at_most_ms`, and note whether it did.
     AwaitAlone {
         /// Which log.

@@ -37,7 +37,8 @@ impl Shape for Bank {
     fn plan(&self, site: &Site) -> Plan {
         let mut crew = Crew::new(site);
         let (transactors, abort_percent) = (self.tellers, self.abort_percent);
-        let transfers = Transactions { transactors, abort_percent, records: 2, consumers: self.consumers };
+        let transfers =
+            Transactions { transactors, abort_percent, records: 2, consumers: self.consumers, rivals: false };
         transactions::transactors(&mut crew, site, &transfers);
         crew.readers(self.consumers);
         crew.sampler("sampler", Also::Offsets);

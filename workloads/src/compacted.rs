@@ -4,7 +4,7 @@
 //! log the last acknowledged one ([`relax`]). Whatever else is missing was superseded.
 
 use crate::queue::Queue;
-use crate::spec::{Also, ProducerApp, Spread};
+use crate::spec::{Also, ProducerApp, Spread, cycled};
 use crate::workload::{Crew, Need, Plan, Shape, Site, Topic};
 use checker::claim::Claim;
 use checker::contract::Contract;
@@ -25,15 +25,18 @@ pub struct Compacted {
     pub producers: u32,
     /// Consumers.
     pub consumers: u32,
-    /// Keys of each producer.
+    /// Keys that each producer writes at a time.
     pub keys: u64,
+    /// How often it writes each before others take their place, so that the last value of many has to outlive compaction; 0: for
+    /// ever the same.
+    pub rounds: u64,
     /// Bytes of a segment: small, so that there is something to compact.
     pub segment_bytes: u64,
 }
 
 impl Default for Compacted {
     fn default() -> Compacted {
-        Compacted { producers: 2, consumers: 1, keys: 100, segment_bytes: 64 << 10 }
+        Compacted { producers: 2, consumers: 1, keys: 100, rounds: 5, segment_bytes: 64 << 10 }
     }
 }
 
@@ -55,7 +58,7 @@ impl Shape for Compacted {
     fn plan(&self, site: &Site) -> Plan {
         let site = &self.bounded(site);
         let mut crew = Crew::new(site);
-        crew.producers(self.producers, Spread::Cycle { keys: self.keys }, &ProducerApp::default());
+        crew.producers(self.producers, Spread::Cycle { keys: self.keys, rounds: self.rounds }, &ProducerApp::default());
         crew.readers(self.consumers);
         crew.sampler("sampler", Also::Offsets);
         crew.plan(Queue::CLAIMS.to_vec())
@@ -85,8 +88,8 @@ impl Shape for Compacted {
 
 /// Takes back the acknowledgement of every record that a later acknowledged one of its key superseded: nobody can tell what
 /// became of it, and nobody needs to.
-pub fn relax(history: &mut History, keys: u64) {
-    let key = |value: history::Value| value.sequence() % keys.max(1);
+pub fn relax(history: &mut History, shape: &Compacted) {
+    let key = |value: history::Value| cycled(value.sequence(), shape.keys, shape.rounds);
     let mut last: HashMap<(LogId, WriterId, u64), Offset> = HashMap::new();
     let acked = |op: &history::Op| op.kind() == Kind::Append && op.outcome() == Outcome::Ok && op.offset >= Offset(0);
     for op in history.ops.iter().filter(|op| acked(op)) {
@@ -115,7 +118,7 @@ mod tests {
         };
         history.ops =
             vec![append(0, Some(0)), append(1, Some(1)), append(2, Some(2)), append(4, None), append(3, Some(3))];
-        relax(&mut history, 2);
+        relax(&mut history, &Compacted { keys: 2, rounds: 0, ..Compacted::default() });
         let outcomes: Vec<bool> = history.ops.iter().map(|op| op.outcome() == Outcome::Ok).collect();
         assert_eq!(
             outcomes,

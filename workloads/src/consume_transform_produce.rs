@@ -4,9 +4,9 @@
 //! not two. Read after the load ([`crate::finals`]).
 
 use crate::finals::Final;
-use crate::group::{group_of, positions};
+use crate::group::{group_of, positions, watching};
 use crate::queue::Queue;
-use crate::spec::{Also, ProducerApp, RoleSpec, Spread, TransformApp, TransformSpec, TransformStyle};
+use crate::spec::{ProducerApp, RoleSpec, Spread, TransformApp, TransformSpec, TransformStyle};
 use crate::transactions::TIMEOUT_MS;
 use crate::workload::{Crew, Need, Plan, Shape, Site, Topic};
 use checker::claim::Claim;
@@ -73,7 +73,7 @@ impl Shape for ConsumeTransformProduce {
                 })
             });
         }
-        crew.sampler("sampler", Also::Nothing);
+        crew.sampler("sampler", watching(site));
         for client in crew.clients().iter_mut().filter(|client| matches!(client.roles[0], RoleSpec::Transform(_))) {
             client.logs.clone_from(&site.logs);
         }

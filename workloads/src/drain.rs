@@ -10,8 +10,11 @@ use crate::spec::LogPlace;
 use crate::wire::{Cluster, Fetched, Isolation, OffsetAt, Window, WireError};
 use history::{Kind, LogId, Offset, Outcome, ProcessId};
 
-const WINDOW_BYTES: i32 = 1 << 20;
+/// Bytes of a window where nobody asks for fewer.
+pub const WINDOW_BYTES: i32 = 1 << 20;
 const WINDOW_WAIT_MS: i32 = 100;
+/// So many windows in a row with nothing in them below the end: more would not be served either.
+const DENIALS_MAX: u32 = 40;
 const END: OffsetAt = OffsetAt::Latest(Isolation::ReadUncommitted);
 
 /// What a drain read.
@@ -57,19 +60,22 @@ impl DrainReport {
     }
 }
 
-/// Reads every log in turn, each until it is complete or its share of the time left is up. Only a journal that cannot be
+/// Reads every log in turn in windows of at most `window_bytes`, each until it is complete, nothing more is served below its
+/// end, or its share of the time left is up. A batch that is larger than a window comes whole (KIP-74). Only a journal that cannot be
 /// written is an error: everything else is part of the report.
 pub fn drain(
     cluster: &mut Cluster,
     logs: &[LogPlace],
     deadline: Deadline,
-    journal: &Journal,
-    process: ProcessId,
+    window_bytes: i32,
+    (journal, process): (&Journal, ProcessId),
 ) -> Result<DrainReport, JournalError> {
     let mut report = DrainReport::default();
     for (n, place) in logs.iter().enumerate() {
         let deadline = share(deadline, (logs.len() - n) as u32);
-        report.logs.push(Reader { cluster: &mut *cluster, place, deadline, journal, process }.read_log()?);
+        report
+            .logs
+            .push(Reader { cluster: &mut *cluster, place, deadline, window_bytes, journal, process }.read_log()?);
     }
     Ok(report)
 }
@@ -84,6 +90,7 @@ struct Reader<'a> {
     cluster: &'a mut Cluster,
     place: &'a LogPlace,
     deadline: Deadline,
+    window_bytes: i32,
     journal: &'a Journal,
     process: ProcessId,
 }
@@ -113,7 +120,7 @@ impl Reader<'_> {
     }
 
     fn read_windows(&mut self, drained: &mut LogDrain) -> Result<(), JournalError> {
-        let mut at = drained.start;
+        let (mut at, mut denials) = (drained.start, 0);
         loop {
             let step = match self.window(at)? {
                 Ok((fetched, records)) => {
@@ -133,8 +140,14 @@ impl Reader<'_> {
                     debug_assert!(next >= end);
                     return Ok(());
                 }
-                Ok((next, end)) => (at, drained.end) = (next, end),
+                Ok((next, end)) => {
+                    denials = if next > at { 0 } else { denials + 1 };
+                    (at, drained.end) = (next, end);
+                }
                 Err(error) => return stop(drained, at, error.to_string()),
+            }
+            if denials >= DENIALS_MAX {
+                return stop(drained, at, "nothing is served there".into());
             }
             if self.deadline.passed() {
                 return stop(drained, at, "the drain's time was up".into());
@@ -155,8 +168,12 @@ impl Reader<'_> {
     }
 
     fn window(&mut self, from: Offset) -> Result<Result<(Fetched, u64), WireError>, JournalError> {
-        let window =
-            Window { from, bytes_max: WINDOW_BYTES, wait_ms: WINDOW_WAIT_MS, isolation: Isolation::ReadUncommitted };
+        let window = Window {
+            from,
+            bytes_max: self.window_bytes,
+            wait_ms: WINDOW_WAIT_MS,
+            isolation: Isolation::ReadUncommitted,
+        };
         let subject = Subject { process: self.process, kind: Kind::Fetch, log: self.place.id, detail: from.0 as u64 };
         let invoked = clock::now();
         match self.cluster.fetch(&self.place.topic, self.place.partition, window, self.deadline) {

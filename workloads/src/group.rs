@@ -46,6 +46,15 @@ pub fn group_of(site: &Site) -> Group {
     Group { number: NUMBER, id: format!("stormglass-{:x}", site.run), topics }
 }
 
+/// A sampler that looks at the group's stored positions, too, where what it is told of them is up to date.
+pub fn watching(site: &Site) -> Also {
+    if !site.exact {
+        return Also::Nothing;
+    }
+    let group = group_of(site);
+    Also::Positions { group: group.number, id: group.id }
+}
+
 /// Adds members to a crew.
 pub fn members(crew: &mut Crew<'_>, site: &Site, count: u32, static_members: bool, app: &ConsumerApp) {
     for n in 1..=count {
@@ -75,7 +84,7 @@ impl Shape for GroupLoad {
         let mut crew = Crew::new(site);
         crew.producers(self.producers, Spread::RoundRobin, &ProducerApp::default());
         members(&mut crew, site, self.members, self.static_members, &self.app);
-        crew.sampler("sampler", Also::Nothing);
+        crew.sampler("sampler", watching(site));
         positions(&mut crew, site);
         let own = [Claim::GroupAtLeastOnce, Claim::GroupAtMostOnce, Claim::CommittedOffsetMonotonic, Claim::OneOwner];
         crew.plan(Queue::CLAIMS.iter().copied().chain(own).collect())

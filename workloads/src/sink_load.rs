@@ -5,10 +5,10 @@
 //! ([`crate::finals`]).
 
 use crate::finals::Final;
-use crate::group::{bind, group_of, members, positions};
+use crate::group::{bind, group_of, members, positions, watching};
 use crate::queue::Queue;
 use crate::sink::SinkStyle;
-use crate::spec::{Also, Commit, ConsumerApp, ProducerApp, SinkSpec, Spread};
+use crate::spec::{Commit, ConsumerApp, ProducerApp, SinkSpec, Spread};
 use crate::workload::{Crew, Need, Plan, Shape, Site};
 use checker::claim::Claim;
 use checker::contract::Contract;
@@ -50,7 +50,7 @@ impl Shape for SinkLoad {
         let sink = Some(SinkSpec { path: path.clone(), style: self.style });
         crew.producers(self.producers, Spread::RoundRobin, &ProducerApp::default());
         members(&mut crew, site, self.members, false, &ConsumerApp { sink, ..self.app.clone() });
-        crew.sampler("sampler", Also::Nothing);
+        crew.sampler("sampler", watching(site));
         positions(&mut crew, site);
         let source = (self.style != SinkStyle::PositionInside).then(|| group_of(site).id);
         let logs = site.logs.iter().map(|log| log.id).collect();

@@ -27,11 +27,29 @@ pub struct Transactions {
     pub records: u32,
     /// So many of a hundred are aborted on purpose.
     pub abort_percent: u32,
+    /// Two processes share each id, as where a supervisor has started one anew whose predecessor lives: whoever comes later fences
+    /// the other, which comes back after a while.
+    pub rivals: bool,
 }
 
 impl Default for Transactions {
     fn default() -> Transactions {
-        Transactions { transactors: 3, consumers: 2, records: 6, abort_percent: 20 }
+        Transactions { transactors: 3, consumers: 2, records: 6, abort_percent: 20, rivals: false }
+    }
+}
+
+/// As it is called where two share an id.
+pub const RIVALS: &str = "rival-transactions";
+/// In one line.
+pub const RIVALS_WHAT: &str =
+    "two processes to each transactional id, fencing each other; torn, aborted and zombies' writes";
+/// How long one that was fenced stays away.
+const REST_MS: u64 = 400;
+
+impl Transactions {
+    /// Two pairs of rivals.
+    pub fn rivals() -> Transactions {
+        Transactions { transactors: 4, rivals: true, ..Transactions::default() }
     }
 }
 
@@ -52,7 +70,8 @@ pub fn transactors(crew: &mut Crew<'_>, site: &Site, shape: &Transactions) {
     let per_second = (all / f64::from(shape.transactors.max(1))).clamp(0.1, PER_SECOND_EACH_MAX);
     for n in 1..=shape.transactors {
         let mut properties = site.producer.clone();
-        properties.insert("transactional.id".into(), format!("stormglass-{:x}-{n}", site.run));
+        let id = if shape.rivals { n.div_ceil(2) } else { n };
+        properties.insert("transactional.id".into(), format!("stormglass-{:x}-{id}", site.run));
         properties.entry("transaction.timeout.ms".into()).or_insert_with(|| TIMEOUT_MS.into());
         crew.client(&format!("transactor-{n}"), Role::Producer, |process, writer| {
             RoleSpec::Transactor(TransactorSpec {
@@ -62,6 +81,7 @@ pub fn transactors(crew: &mut Crew<'_>, site: &Site, shape: &Transactions) {
                 records: shape.records,
                 logs: site.logs.len(),
                 abort_percent: shape.abort_percent,
+                rest_ms: if shape.rivals { REST_MS } else { 0 },
                 record_bytes: site.pace.record_bytes,
                 properties,
             })

@@ -139,6 +139,7 @@ impl Workload {
         Row { name: crate::ordered_keys::NAME, what: crate::ordered_keys::WHAT, usual: || Workload::OrderedKeys(OrderedKeys::default()) },
         Row { name: crate::group::NAME, what: crate::group::WHAT, usual: || Workload::Group(GroupLoad::default()) },
         Row { name: crate::transactions::NAME, what: crate::transactions::WHAT, usual: || Workload::Transactions(Transactions::default()) },
+        Row { name: crate::transactions::RIVALS, what: crate::transactions::RIVALS_WHAT, usual: || Workload::Transactions(Transactions::rivals()) },
         Row { name: crate::consume_transform_produce::NAME, what: crate::consume_transform_produce::WHAT, usual: || Workload::ConsumeTransformProduce(ConsumeTransformProduce::default()) },
         Row { name: crate::sink_load::NAME, what: crate::sink_load::WHAT, usual: || Workload::Sink(SinkLoad::default()) },
         Row { name: crate::compacted::NAME, what: crate::compacted::WHAT, usual: || Workload::Compacted(Compacted::default()) },
@@ -158,6 +159,7 @@ impl Workload {
             Workload::Queue(_) => crate::queue::NAME,
             Workload::OrderedKeys(_) => crate::ordered_keys::NAME,
             Workload::Group(_) => crate::group::NAME,
+            Workload::Transactions(shape) if shape.rivals => crate::transactions::RIVALS,
             Workload::Transactions(_) => crate::transactions::NAME,
             Workload::ConsumeTransformProduce(_) => crate::consume_transform_produce::NAME,
             Workload::Sink(_) => crate::sink_load::NAME,
@@ -231,6 +233,10 @@ pub struct Site {
     pub library: Library,
     /// Where the Java client is, if they use that.
     pub java: Option<JavaPlace>,
+    /// Whether the system promises more than Kafka does: that an answer about a stored position is never older than the question
+    /// (a coordinator that was deposed and does not know it yet may answer from memory), and that the start of a log which it
+    /// has told does not go back in a crash. Only then are they asked for while faults are under way.
+    pub exact: bool,
     /// Where an observer writes how the cluster looks over time; nowhere without one.
     pub looks: Option<PathBuf>,
     /// Where journals go, one `NAME.sgj` a process.
@@ -387,6 +393,7 @@ pub(crate) mod tests {
             replication: 1,
             looks: None,
             library: Default::default(),
+            exact: true,
             java: None,
             journals: "/nowhere".into(),
             flush_ms_max: 1000,

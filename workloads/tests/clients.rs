@@ -15,7 +15,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 use workloads::client::status::Status;
 use workloads::clock::{self, Deadline};
-use workloads::drain::{Reach, drain};
+use workloads::drain::{Reach, WINDOW_BYTES, drain};
 use workloads::journal::{self, Journal};
 use workloads::properties::{Side, durable};
 use workloads::spec::*;
@@ -90,7 +90,8 @@ impl Stage {
         let path = self.folder.path().join(format!("drain-{}.sgj", clock::now().0));
         let journal = Journal::create(&path, RUN).unwrap();
         let deadline = Deadline::in_ms(PATIENCE_MS);
-        let report = drain(&mut self.cluster(), &self.logs(), deadline, &journal, ProcessId(99)).unwrap();
+        let report =
+            drain(&mut self.cluster(), &self.logs(), deadline, WINDOW_BYTES, (&journal, ProcessId(99))).unwrap();
         assert!(report.is_complete(), "{report:?}");
         reads(&path, Kind::Fetch)
     }
@@ -369,7 +370,9 @@ fn a_drain_that_cannot_reach_a_leader_says_so_within_its_time() {
     (1..=3).for_each(|n| stage.mock.broker_round_trip_time(n, NEVER).unwrap());
     let journal = Journal::create(&stage.folder.path().join("d.sgj"), RUN).unwrap();
     let started = clock::now();
-    let report = drain(&mut stage.cluster(), &stage.logs(), Deadline::in_ms(300), &journal, ProcessId(99)).unwrap();
+    let report =
+        drain(&mut stage.cluster(), &stage.logs(), Deadline::in_ms(300), WINDOW_BYTES, (&journal, ProcessId(99)))
+            .unwrap();
     assert!(report.logs.iter().all(|l| matches!(l.reach, Reach::Stopped { .. })), "{report:?}");
     assert!(clock::now().since(started) < 10_000_000_000);
 }

@@ -111,6 +111,7 @@ impl<'a> Layers<'a> {
             segment_bytes: size("segment.bytes"),
             segment_ms: number("segment.ms"),
             index_interval_bytes: size("index.interval.bytes"),
+            index_bytes_max: size("segment.index.bytes"),
             message_bytes_max: size("max.message.bytes"),
             flush_messages: number("flush.messages").unsigned_abs(),
             flush_ms: number("flush.ms"),
@@ -119,7 +120,8 @@ impl<'a> Layers<'a> {
             timestamp_type: if append_time { TimestampType::LogAppendTime } else { TimestampType::CreateTime },
             timestamp_before_ms_max: number("message.timestamp.before.max.ms"),
             timestamp_after_ms_max: number("message.timestamp.after.max.ms"),
-            offset_gaps: if cleanup.compact { OffsetGaps::Allowed } else { OffsetGaps::Refused },
+            // Whatever the policy is now, the topic may once have been compacted.
+            offset_gaps: OffsetGaps::Allowed,
             producer_id_expiration_ms: self.node.number("producer.id.expiration.ms"),
             cleanup,
             compaction: self.compaction(),

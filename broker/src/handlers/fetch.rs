@@ -22,10 +22,12 @@ use crate::bugs::Bug;
 use crate::config::properties;
 use crate::evidence::Event;
 use crate::ids::{BrokerEpoch, NodeId, Offset};
+use crate::log::FileSlice;
 use crate::metadata::TopicId;
 use crate::partition::watchers::{Interest, Watch};
 use crate::partition::{Fetched, Partition, PartitionError, ReadAt, Reader};
 use crate::server::call::{Call, Reply};
+use crate::server::pieces;
 use crate::server::shape::Layout::{List, Structs, Text};
 use crate::server::shape::{BYTE, Field, INT, LONG, Shape, UUID, always, since, until};
 
@@ -97,7 +99,7 @@ pub fn handle(broker: &Arc<Broker>, mut call: Call) -> Reply {
     }
     let request = understand(broker, request, call.version);
     let (broker, hurry, number) = (broker.clone(), call.hurry.clone(), call.number);
-    call.later::<FetchRequest, _>(async move {
+    call.later_in_pieces::<FetchRequest, _>(async move {
         let refused = count(&broker, &request);
         let look = tokio::select! {
             biased;
@@ -152,6 +154,7 @@ fn understand_part(broker: &Broker, topic: Option<&str>, part: &FetchPartition) 
         log_start: (part.log_start_offset >= 0).then_some(Offset(part.log_start_offset)),
         bytes_max: usize::try_from(part.partition_max_bytes).unwrap_or(0),
         at_least_one: true,
+        in_place: true,
     };
     Part { index: part.partition, at, partition: found }
 }
@@ -253,7 +256,7 @@ impl Look {
         });
         match &fetched {
             Ok(fetched) => {
-                self.bytes += fetched.records.len();
+                self.bytes += fetched.bytes();
                 self.urgent |= fetched.diverging.is_some();
             }
             Err(_) => self.urgent |= part.partition.is_err(),
@@ -262,22 +265,30 @@ impl Look {
     }
 }
 
-fn response(broker: &Broker, request: Request, look: Look) -> FetchResponse {
+/// The answer, and the slices of files that its records stand in for.
+fn response(broker: &Broker, request: Request, look: Look) -> (FetchResponse, Vec<FileSlice>) {
+    let mut slices = Vec::new();
     let committed = matches!(request.reader, Reader::Consumer { committed: true, .. });
     let mut looked = look.parts.into_iter().zip(look.nearer);
     let topics = request.topics.into_iter().map(|topic| {
         let parts = topic.parts.iter().zip(&mut looked).map(|(part, (fetched, nearer))| match fetched {
-            Ok(fetched) => sent_away(data(part.index, fetched, committed), nearer),
+            Ok(fetched) => data(part.index, sent_away(fetched, nearer), (committed, nearer), &mut slices),
             Err(error) => failure(broker, &topic.name, part.index, error),
         });
         let parts = parts.collect();
         let answer = FetchableTopicResponse::default().with_topic(wire::name(&topic.name));
         answer.with_topic_id(topic.id.0).with_partitions(parts)
     });
-    FetchResponse::default().with_responses(topics.collect())
+    let response = FetchResponse::default().with_responses(topics.collect());
+    (response, slices)
 }
 
-fn data(index: i32, fetched: Fetched, committed: bool) -> PartitionData {
+fn data(
+    index: i32,
+    fetched: Fetched,
+    (committed, nearer): (bool, Option<NodeId>),
+    slices: &mut Vec<FileSlice>,
+) -> PartitionData {
     let aborted = fetched.aborted.iter().map(|aborted| {
         let answer = AbortedTransaction::default().with_producer_id(aborted.producer.0.into());
         answer.with_first_offset(aborted.first.0)
@@ -286,21 +297,33 @@ fn data(index: i32, fetched: Fetched, committed: bool) -> PartitionData {
     let diverging = fetched.diverging.map_or_else(EpochEndOffset::default, |(epoch, end)| {
         EpochEndOffset::default().with_epoch(epoch.0).with_end_offset(end.0)
     });
-    PartitionData::default()
+    let records = match fetched.slice {
+        Some(slice) => {
+            let stand_in = pieces::stand_in(&slice);
+            slices.push(slice);
+            stand_in
+        }
+        None => fetched.records,
+    };
+    let answer = PartitionData::default()
         .with_partition_index(index)
         .with_high_watermark(fetched.high_watermark.0)
         .with_last_stable_offset(fetched.last_stable.0)
         .with_log_start_offset(fetched.log_start.0)
         .with_diverging_epoch(diverging)
         .with_aborted_transactions(aborted)
-        .with_records(Some(fetched.records))
+        .with_records(Some(records));
+    match nearer {
+        Some(nearer) => answer.with_preferred_read_replica(wire::broker(Some(nearer))),
+        None => answer,
+    }
 }
 
 /// A consumer that is sent to another replica gets no records here.
-fn sent_away(data: PartitionData, nearer: Option<NodeId>) -> PartitionData {
+fn sent_away(fetched: Fetched, nearer: Option<NodeId>) -> Fetched {
     match nearer {
-        Some(nearer) => data.with_preferred_read_replica(wire::broker(Some(nearer))).with_records(Some(Bytes::new())),
-        None => data,
+        Some(_) => Fetched { records: Bytes::new(), slice: None, ..fetched },
+        None => fetched,
     }
 }
 

@@ -289,7 +289,7 @@ impl Log {
         (count, bytes)
     }
 
-    /// Whether the active segment is too full or too old for this batch, or cannot number its offsets.
+    /// Whether the active segment or one of its indexes is too full or too old for this batch, or cannot number its offsets.
     fn roll_due(&self, batch: &Header) -> bool {
         let active = self.segments.active();
         if active.size() == 0 {
@@ -300,7 +300,9 @@ impl Log {
             .first_timestamp_ms()
             .filter(|first| *first >= 0)
             .map(|first| batch.max_timestamp.saturating_sub(first));
-        full || age_ms.is_some_and(|age| age > self.config.segment_ms) || !active.can_hold(batch.last_offset())
+        let indexed = active.index_bytes() >= u64::from(self.config.index_bytes_max);
+        let old = age_ms.is_some_and(|age| age > self.config.segment_ms);
+        full || indexed || old || !active.can_hold(batch.last_offset())
     }
 
     /// Closes the active segment, begins the next at `base`, and keeps the producers as of there.

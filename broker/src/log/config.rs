@@ -19,7 +19,7 @@ pub enum OffsetGaps {
     /// A hole is an error: nothing removes records from the middle of this log.
     #[default]
     Refused,
-    /// The topic is, or ever was, compacted: batches may be missing.
+    /// The topic is, or may ever have been, compacted: batches may be missing.
     Allowed,
 }
 
@@ -56,6 +56,8 @@ pub struct LogConfig {
     pub segment_ms: i64,
     /// `index.interval.bytes`: bytes of log between two index entries.
     pub index_interval_bytes: u32,
+    /// `segment.index.bytes`: a segment one of whose indexes is as large is closed.
+    pub index_bytes_max: u32,
     /// `max.message.bytes`: the largest batch a leader takes, its 12 bytes of offset and length included.
     pub message_bytes_max: u32,
     /// `flush.messages`: records appended before a sync is due.
@@ -95,6 +97,7 @@ impl Default for LogConfig {
             segment_bytes: 1 << 30,
             segment_ms: WEEK_MS,
             index_interval_bytes: 4096,
+            index_bytes_max: 10 << 20,
             message_bytes_max: 1024 * 1024 + 12,
             flush_messages: u64::MAX,
             flush_ms: i64::MAX,

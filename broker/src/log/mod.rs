@@ -48,7 +48,7 @@ pub use config::{Cleanup, CompactionConfig, LogConfig, OffsetGaps, TimestampType
 pub use flush::FlushTicket;
 pub use partition_log::{Log, LogError, Truncated};
 pub use producers::ProducerId;
-pub use read::ReadError;
+pub use read::{FileSlice, ReadError, Records};
 pub use recovery::{Cut, Damage, Finding, Opening, Recovery, Stop};
 pub use retention::Deleted;
 pub use rewrite::recompressed;

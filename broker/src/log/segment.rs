@@ -5,7 +5,7 @@
 //! that batch begins, as in Kafka.
 
 use super::batch::Header;
-use super::index::{Index, OffsetEntry, TimeEntry, remove_if_there};
+use super::index::{Entry, Index, OffsetEntry, TimeEntry, remove_if_there};
 use super::reader::{Reader, WALK_BYTES, WalkError};
 use super::transactions::AbortedTransaction;
 use super::{LogError, Offset};
@@ -99,6 +99,12 @@ impl Segment {
 
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Bytes of the larger one of the offset and the time index, as on disk.
+    pub fn index_bytes(&self) -> u64 {
+        let (offsets, times) = (self.offsets.len() * OffsetEntry::BYTES, self.times.len() * TimeEntry::BYTES);
+        offsets.max(times) as u64
     }
 
     pub fn path(&self) -> &Path {
@@ -265,6 +271,23 @@ impl Segment {
             Some(entry) => Ok(self.size.min(u64::from(entry.position))),
             None => Ok(self.size),
         }
+    }
+
+    /// Where the last whole batch ends that begins at or behind `first`, ends at or before `before` and has no offset at or past
+    /// `bound`. The batches in between that the index knows are not looked at; damage is the end.
+    pub fn whole_before(&self, first: &Located, before: u64, bound: Offset) -> Result<u64, LogError> {
+        let below = |entry: OffsetEntry| u64::from(entry.position) <= before && self.absolute(entry.relative) < bound;
+        let known = self.offsets.partition_point(|entry| below(*entry))?;
+        let known = known.checked_sub(1).map_or(Ok(None), |at| self.offsets.get(at))?;
+        let from = known.map_or(first.position, |entry| u64::from(entry.position).max(first.position));
+        let mut reader = self.reader(from, WALK_BYTES);
+        while let Some(header) = reader.header_before_damage()? {
+            if header.last_offset() >= bound || reader.position() + header.size() as u64 > before {
+                break;
+            }
+            reader.skip(&header);
+        }
+        Ok(reader.position())
     }
 
     /// Where to start looking for timestamps from `timestamp_ms` on: every batch before is older.

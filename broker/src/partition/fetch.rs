@@ -10,8 +10,8 @@ use super::leadership::{Leadership, Stale};
 use super::{Inner, Partition, PartitionError, Proposal, Role, may_join};
 use crate::bugs::Bug;
 use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, Offset};
-use crate::log::AbortedTransaction;
 use crate::log::batch::Batch;
+use crate::log::{AbortedTransaction, FileSlice, Records};
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct ReadAt {
     pub bytes_max: usize,
     /// Whether one whole batch comes even if it is larger (KIP-74).
     pub at_least_one: bool,
+    /// Whether what is long may stay in its file.
+    pub in_place: bool,
 }
 
 /// What was read.
@@ -49,6 +51,8 @@ pub struct ReadAt {
 pub struct Fetched {
     /// Whole batches; may begin before the offset asked for.
     pub records: Bytes,
+    /// The batches, where they were left in their file; then there are no others.
+    pub slice: Option<FileSlice>,
     /// Committed up to here.
     pub high_watermark: Offset,
     /// Stable up to here: no open transaction before.
@@ -59,6 +63,13 @@ pub struct Fetched {
     pub diverging: Option<(LeaderEpoch, Offset)>,
     /// Aborted transactions among the records, for committed reads.
     pub aborted: Vec<AbortedTransaction>,
+}
+
+impl Fetched {
+    /// Bytes of batches.
+    pub fn bytes(&self) -> usize {
+        self.slice.as_ref().map_or(self.records.len(), |slice| slice.len)
+    }
 }
 
 impl Partition {
@@ -146,15 +157,16 @@ impl Partition {
             (true, false) => inner.last_stable(),
             (false, false) => inner.high_watermark,
         };
-        let mut fetched = inner.read_up_to(at, upper)?;
-        if self.context.bugs.has(Bug::IndexOffByOne) {
+        let late = self.context.bugs.has(Bug::IndexOffByOne);
+        let mut fetched = inner.read_up_to(&ReadAt { in_place: at.in_place && !late, ..*at }, upper)?;
+        if late {
             fetched.records = one_batch_late(at.offset, fetched.records);
         }
-        if committed && !fetched.records.is_empty() {
+        if committed && fetched.bytes() > 0 {
             fetched.aborted = inner.log.aborted_transactions(at.offset, upper)?;
         }
         let behind = self.context.lease.is_strict() && inner.high_watermark < leadership.start();
-        if fetched.records.is_empty() && behind {
+        if fetched.bytes() == 0 && behind {
             return Err(PartitionError::OffsetNotAvailable);
         }
         if self.context.lease.held() { Ok(fetched) } else { Err(PartitionError::NotLeader) }
@@ -166,7 +178,7 @@ impl Partition {
         inner.in_range(at.offset)?;
         let upper = if committed { inner.last_stable() } else { inner.high_watermark };
         let mut fetched = inner.read_up_to(at, upper)?;
-        if committed && !fetched.records.is_empty() {
+        if committed && fetched.bytes() > 0 {
             fetched.aborted = inner.log.aborted_transactions(at.offset, upper)?;
         }
         Ok(fetched)
@@ -187,7 +199,8 @@ impl Partition {
 
     /// Where a reader's log parts from this one, if it does: the largest epoch not above its last, and where it ended.
     fn diverging(&self, inner: &Inner, at: &ReadAt) -> Result<Option<(LeaderEpoch, Offset)>, PartitionError> {
-        let Some(last_epoch) = at.last_epoch else { return Ok(None) };
+        let fenced = !self.context.bugs.has(Bug::FencingOff);
+        let Some(last_epoch) = at.last_epoch.filter(|_| fenced) else { return Ok(None) };
         let (epoch, end) = inner.log.end_offset_for(last_epoch).ok_or(PartitionError::OffsetOutOfRange)?;
         if self.context.bugs.has(Bug::ExactEpochLookup) && epoch != last_epoch {
             return Ok(None);
@@ -225,12 +238,17 @@ impl Inner {
     }
 
     fn read_up_to(&self, at: &ReadAt, upper: Offset) -> Result<Fetched, PartitionError> {
-        let records = if at.offset < upper && (at.bytes_max > 0 || at.at_least_one) {
-            self.log.read(at.offset, at.bytes_max, upper, at.at_least_one)?
-        } else {
-            Bytes::new()
-        };
-        Ok(Fetched { records, ..self.bounds() })
+        if at.offset >= upper || (at.bytes_max == 0 && !at.at_least_one) {
+            return Ok(self.bounds());
+        }
+        if !at.in_place {
+            let records = self.log.read(at.offset, at.bytes_max, upper, at.at_least_one)?;
+            return Ok(Fetched { records, ..self.bounds() });
+        }
+        Ok(match self.log.read_in_place(at.offset, at.bytes_max, upper, at.at_least_one)? {
+            Records::Memory(records) => Fetched { records, ..self.bounds() },
+            Records::File(slice) => Fetched { slice: Some(slice), ..self.bounds() },
+        })
     }
 
     pub(super) fn last_stable(&self) -> Offset {

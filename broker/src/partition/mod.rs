@@ -404,8 +404,7 @@ impl Inner {
     }
 
     fn syncs_each(&self) -> bool {
-        let config = self.log.config();
-        config.flush_messages <= 1 && !config.bugs.has(Bug::AckBeforeFlush)
+        self.log.config().flush_messages <= 1
     }
 
     fn is_retired(&self) -> bool {

@@ -169,6 +169,7 @@ impl World {
             log_start: Some(position.log_start),
             bytes_max: 200,
             at_least_one: true,
+            in_place: false,
         };
         match leader.fetched(id, Some(BrokerEpoch(1)), &at) {
             Ok(proposal) => self.proposals.extend(proposal),
@@ -388,6 +389,7 @@ fn a_leader_says_where_its_log_ends_only_while_it_surely_leads() {
             log_start: None,
             bytes_max: 100,
             at_least_one: true,
+            in_place: false,
         };
         let consumer = Reader::Consumer { committed: false, anywhere: false };
         for reader in [Reader::Follower, consumer] {

@@ -15,6 +15,8 @@ use kafka_protocol::protocol::{Decodable, Encodable, Request};
 use thiserror::Error;
 
 use super::hurry::Hurry;
+use super::pieces::{Frame, Gather};
+use crate::log::FileSlice;
 
 /// A request that cannot be answered; the connection is closed, as Kafka does.
 #[derive(Debug, Error)]
@@ -63,10 +65,10 @@ pub struct Call {
 
 /// What becomes of a call.
 pub enum Reply {
-    /// The whole frame, length included.
+    /// The whole frame.
     Ready(Bytes),
     /// The frame, later. Polled only when every earlier call of the connection is answered.
-    Later(Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>>),
+    Later(Pin<Box<dyn Future<Output = Result<Frame, CallError>> + Send>>),
     /// Nothing is sent.
     Silence,
     /// The connection is closed when every earlier call is answered.
@@ -140,8 +142,35 @@ impl Call {
     {
         Reply::Later(Box::pin(async move {
             let response = answer.await;
-            self.encode::<R>(&response)
+            self.encode::<R>(&response).map(Frame::from)
         }))
+    }
+
+    /// A reply that a future makes, parts of which stay in files: their stand-ins are in the answer, in this order.
+    pub fn later_in_pieces<R, F>(self, answer: F) -> Reply
+    where
+        R: Request,
+        R::Response: Send,
+        F: Future<Output = (R::Response, Vec<FileSlice>)> + Send + 'static,
+    {
+        Reply::Later(Box::pin(async move {
+            let (response, slices) = answer.await;
+            match slices.is_empty() {
+                true => self.encode::<R>(&response).map(Frame::from),
+                false => self.gather::<R>(&response, slices),
+            }
+        }))
+    }
+
+    fn gather<R: Request>(&self, response: &R::Response, slices: Vec<FileSlice>) -> Result<Frame, CallError> {
+        let header = ResponseHeader::default().with_correlation_id(self.correlation);
+        let in_files: usize = slices.iter().map(|slice| slice.len).sum();
+        let size = response.compute_size(self.version).map_err(unencodable)? + 16;
+        let mut frame = Gather::new(size.saturating_sub(in_files), slices);
+        frame.put_i32(0);
+        header.encode(&mut frame, self.api.response_header_version(self.version)).map_err(unencodable)?;
+        response.encode(&mut frame, self.version).map_err(unencodable)?;
+        frame.frame().ok_or_else(|| CallError::Encode("a piece of a file has no place".to_owned()))
     }
 }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
@@ -17,6 +16,7 @@ use tokio::time::timeout;
 use super::call::{Call, CallError, Reply};
 use super::frame::Frames;
 use super::hurry::Hurry;
+use super::pieces::{self, Frame};
 use crate::broker::Broker;
 use crate::handlers;
 
@@ -68,14 +68,14 @@ async fn next(frames: &mut Frames<OwnedReadHalf>, idle_max: Option<Duration>) ->
 
 async fn answer(mut to: OwnedWriteHalf, mut replies: mpsc::Receiver<Reply>) {
     while let Some(reply) = replies.recv().await {
-        let frame: Result<Bytes, CallError> = match reply {
-            Reply::Ready(frame) => Ok(frame),
+        let frame: Result<Frame, CallError> = match reply {
+            Reply::Ready(frame) => Ok(frame.into()),
             Reply::Later(answer) => answer.await,
             Reply::Silence => continue,
             Reply::Close(why) => Err(why),
         };
         let Ok(frame) = frame else { return };
-        if to.write_all(&frame).await.is_err() {
+        if pieces::write(&mut to, frame).await.is_err() {
             return;
         }
     }

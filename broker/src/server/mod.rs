@@ -10,6 +10,7 @@ pub mod call;
 mod connection;
 pub mod frame;
 pub mod hurry;
+pub mod pieces;
 pub mod shape;
 
 use std::io;
@@ -43,7 +44,7 @@ pub async fn serve(broker: Arc<Broker>, socket: TcpListener, listener: usize) {
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = accepted else {
             // Out of file descriptors, most likely: connections must end before another can begin.
-            let _ended = timeout(ACCEPT_PAUSE, connections.join_next()).await;
+            let _ended = timeout(ACCEPT_PAUSE, one_ended(&mut connections)).await;
             continue;
         };
         let Ok(place) = room.clone().try_acquire_owned() else { continue };
@@ -52,5 +53,12 @@ pub async fn serve(broker: Arc<Broker>, socket: TcpListener, listener: usize) {
             connection::serve(broker, stream, listener).await;
             drop(place);
         });
+    }
+}
+
+/// Waits until a connection has ended; for ever if there is none.
+async fn one_ended(connections: &mut JoinSet<()>) {
+    if connections.join_next().await.is_none() {
+        std::future::pending::<()>().await;
     }
 }

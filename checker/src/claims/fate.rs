@@ -59,6 +59,7 @@ pub(crate) fn fate(case: &Case<'_>, dossier: &Dossier, append: &Op) -> Fate {
     match (coverage.whole, place.is_some_and(|offset| coverage.decides(offset))) {
         (true, _) if held && beyond => Fate::Unread,
         (true, _) => Fate::Lost,
+        (false, _) if held && place.is_some_and(|offset| coverage.withholds(offset)) => Fate::Unread,
         (false, _) if held => Fate::Exists,
         (false, true) => Fate::Lost,
         (false, false) if !case.replicas.is_empty() => Fate::Lost,

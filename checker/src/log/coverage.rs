@@ -15,7 +15,12 @@ pub struct Drain {
     start: Option<i64>,
     end: Option<i64>,
     tail: Option<i64>,
+    /// How often nothing was read at the tail.
+    denials: u32,
 }
+
+/// So many windows at one offset with nothing in them are not bad luck: a drain lets each wait for a while.
+const DENIALS_MIN: u32 = 20;
 
 /// How far they got.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -28,6 +33,8 @@ pub struct Coverage {
     pub end: Option<i64>,
     /// Whether everything from start to end was read.
     pub whole: bool,
+    /// Whether it came no further because nothing was served there again and again, below the end it was told.
+    pub stuck: bool,
     windows: Vec<(i64, i64)>,
 }
 
@@ -37,12 +44,20 @@ impl Drain {
         let told = op.offset.0;
         match (op.kind(), records.last()) {
             (Kind::Fetch, Some(last)) => self.window(told.max(0), last.offset.0.saturating_add(1)),
-            (Kind::Fetch, None) => self.tail = self.tail.max(Some(told)),
+            (Kind::Fetch, None) => self.deny(told, 1),
             (Kind::EndOffset, _) if told >= 0 => self.end = self.end.max(Some(told)),
             (Kind::LogStart, _) if told >= 0 => {
                 self.start = Some(self.start.map_or(told, |s| s.min(told)));
             }
             _ => {}
+        }
+    }
+
+    fn deny(&mut self, at: i64, times: u32) {
+        match self.tail.cmp(&Some(at)) {
+            std::cmp::Ordering::Less => (self.tail, self.denials) = (Some(at), times),
+            std::cmp::Ordering::Equal => self.denials = self.denials.saturating_add(times),
+            std::cmp::Ordering::Greater => {}
         }
     }
 
@@ -58,7 +73,9 @@ impl Drain {
         self.windows.extend(other.windows);
         self.start = [self.start, other.start].into_iter().flatten().min();
         self.end = self.end.max(other.end);
-        self.tail = self.tail.max(other.tail);
+        if let Some(tail) = other.tail {
+            self.deny(tail, other.denials);
+        }
     }
 
     /// How far the drain got, given what is known to stand in the log.
@@ -77,7 +94,8 @@ impl Drain {
         if whole {
             reached = reached.max(end.unwrap_or(reached));
         }
-        Coverage { start, reached, end, whole, windows }
+        let stuck = !whole && self.denials >= DENIALS_MIN && self.tail == Some(reached);
+        Coverage { start, reached, end, whole, stuck, windows }
     }
 
     /// Bytes held.
@@ -87,6 +105,11 @@ impl Drain {
 }
 
 impl Coverage {
+    /// Whether what stands at `offset` was kept from the drain.
+    pub fn withholds(&self, offset: i64) -> bool {
+        self.stuck && offset >= self.reached
+    }
+
     /// Whether the drain would have read a record at `offset` if it were there.
     pub fn decides(&self, offset: i64) -> bool {
         if self.whole {
@@ -94,5 +117,34 @@ impl Coverage {
         }
         let next = self.windows.partition_point(|w| w.1 <= offset);
         self.windows.get(next).is_some_and(|w| w.0 <= offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use history::{LogId, Nanos, Offset, Outcome, ProcessId, Value, WriterId};
+
+    /// A drain that read up to 3 of 5 and was then given nothing so many times.
+    fn denied(times: u32) -> Coverage {
+        let op = |kind, told| {
+            Op::invoke(kind, ProcessId(0), LogId(0), Nanos(1)).complete(Outcome::Ok, Nanos(2), Offset(told))
+        };
+        let record = |offset| Record { offset: Offset(offset), value: Value::new(WriterId(1), offset as u64) };
+        let (mut drain, mut contents) = (Drain::default(), Contents::default());
+        (0..5).for_each(|offset| contents.claim(offset, record(offset).value, 1));
+        drain.add(&op(Kind::LogStart, 0), &[]);
+        drain.add(&op(Kind::EndOffset, 5), &[]);
+        drain.add(&op(Kind::Fetch, 0), &[record(0), record(1), record(2)]);
+        (0..times).for_each(|_| drain.add(&op(Kind::Fetch, 3), &[]));
+        drain.settle(&contents)
+    }
+
+    #[test]
+    fn a_drain_is_stuck_only_where_nothing_was_served_again_and_again() {
+        for (times, stuck) in [(0, false), (1, false), (DENIALS_MIN - 1, false), (DENIALS_MIN, true)] {
+            let coverage = denied(times);
+            assert_eq!((coverage.reached, coverage.whole, coverage.stuck), (3, false, stuck), "{times}");
+        }
     }
 }

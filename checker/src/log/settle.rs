@@ -187,7 +187,11 @@ impl Scan<'_> {
         let disks = !self.setting.replicas.is_empty();
         if offset < self.leads.edges.start {
             self.leads.values.extend((!read).then_some(value));
-        } else if self.leads.edges.coverage.decides(offset) || disks && !held || self.open.knows(value) {
+        } else if self.leads.edges.coverage.decides(offset)
+            || self.leads.edges.coverage.withholds(offset)
+            || disks && !held
+            || self.open.knows(value)
+        {
             self.leads.values.push(value);
         } else if !disks && !read {
             self.leads.sums.undecided += 1;

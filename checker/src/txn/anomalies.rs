@@ -6,12 +6,9 @@ use super::transaction::{MicroOp, View};
 use super::{Gathered, Report, gather, judge, stalls};
 use crate::anomaly::{AnomalyKind, Witness};
 use crate::claims::Instance;
-use crate::contract::Bind;
+use crate::contract::Promises;
 use crate::source::{Source, extract};
 use history::{Kind, LogId, Op, Role};
-
-/// A stable end may stand still this long: Kafka's default transaction timeout.
-pub const STALL_NS_MAX: u64 = 60_000_000_000;
 
 /// What transactions have to answer for.
 pub(crate) struct Answers {
@@ -23,16 +20,17 @@ pub(crate) struct Answers {
 }
 
 /// All anomalies of transactions. Drains and samplers are taken to read everything, others what is committed.
-pub(crate) fn anomalies(source: &dyn Source, empty_fetches: Bind) -> Answers {
+pub(crate) fn anomalies(source: &dyn Source, promises: &Promises) -> Answers {
     let view = |process| match source.names().role(process) {
         Role::Drain | Role::Sampler => View::Everything,
         _ => View::Committed,
     };
-    let gathered = gather(source, view, empty_fetches);
+    let gathered = gather(source, view, promises.empty_fetches);
     let Report { findings, budget_spent, .. } = judge(&gathered.transactions, &gathered.positions, source.names());
     let mut found: Vec<_> = findings.iter().map(|finding| instance(&gathered, finding)).collect();
     let asked = extract(source, |op| matches!(op.kind(), Kind::StableEnd | Kind::EndOffset));
-    found.extend(stalls(&asked, STALL_NS_MAX).iter().map(|finding| instance(&gathered, finding)));
+    let stall_ns_max = promises.stall_ms_max.saturating_mul(1_000_000);
+    found.extend(stalls(&asked, stall_ns_max).iter().map(|finding| instance(&gathered, finding)));
     let committed = |(begin, end): &(Op, Option<Op>)| {
         let ok = end.is_some_and(|end| end.kind() == Kind::TxnCommit && end.outcome() == history::Outcome::Ok);
         begin.kind() == Kind::TxnBegin && ok

@@ -43,7 +43,6 @@ mod zombie;
 #[cfg(test)]
 mod tests;
 
-pub use anomalies::STALL_NS_MAX;
 pub(crate) use anomalies::{Answers, anomalies};
 pub use build::{Gathered, gather};
 pub use cycles::{CycleKind, CycleShape};

@@ -7,7 +7,7 @@ use super::coverage::{self, Broken};
 use super::{Failure, run};
 use crate::cli::{Cli, Command, PlantsArgs, RunArgs};
 use crate::judging::Judged;
-use crate::plants::{self, Plant, Run};
+use crate::plants::{self, Plant};
 use crate::run::{self as runs, Job};
 use crate::{suggest, terminal};
 use checker::Finding;
@@ -23,7 +23,6 @@ const TIME_MAX: Duration = Duration::from_secs(60);
 enum Outcome {
     Caught { after: Duration, seed: u64, claims: Vec<&'static str> },
     Missed { runs: u64 },
-    Lacking(&'static str),
 }
 
 /// Runs the rows named, or all.
@@ -36,10 +35,10 @@ pub fn plants(args: &PlantsArgs) -> Result<Exit, Failure> {
     let mut broken = Broken::new();
     for plant in &rows {
         let outcome = chase(plant, first, args)?;
-        if let (Outcome::Caught { seed, claims, .. }, Run::Caught(arguments)) = (&outcome, plant.run) {
-            schedules.entry(arguments).or_insert(*seed);
-            let here =
-                broken.entry(run::scenario(&parsed(&format!("stormglass run {arguments}"))?)?.workload.name().into());
+        if let Outcome::Caught { seed, claims, .. } = &outcome {
+            schedules.entry(plant.arguments).or_insert(*seed);
+            let typed = parsed(&format!("stormglass run {}", plant.arguments))?;
+            let here = broken.entry(run::scenario(&typed)?.workload.name().into());
             here.or_default().extend(claims.iter().copied().chain([claim_of(plant)]));
         }
         exits.push(exit_of(&outcome));
@@ -70,11 +69,7 @@ fn rows(names: &[String]) -> Result<Vec<&'static Plant>, Failure> {
 }
 
 fn chase(plant: &Plant, first: u64, args: &PlantsArgs) -> Result<Outcome, Failure> {
-    let command = match plant.run {
-        Run::Lacking(what) => return Ok(Outcome::Lacking(what)),
-        Run::Caught(_) => plant.command().unwrap_or_default(),
-    };
-    let (typed, began) = (parsed(&command)?, Instant::now());
+    let (typed, began) = (parsed(&plant.command())?, Instant::now());
     let claim = claim_of(plant);
     for number in 0.. {
         let seed = first.wrapping_add(number);
@@ -118,7 +113,6 @@ fn exit_of(outcome: &Outcome) -> Exit {
     match outcome {
         Outcome::Caught { .. } => Exit::Pass,
         Outcome::Missed { .. } => Exit::Violation,
-        Outcome::Lacking(_) => Exit::Inconclusive,
     }
 }
 
@@ -129,7 +123,6 @@ fn line(plant: &Plant, outcome: &Outcome) -> String {
             format!("{:7.1}  {seed:<8x}  {}", after.as_secs_f64(), claims.join(" "))
         }
         Outcome::Missed { runs } => format!(" MISSED  in {runs} runs"),
-        Outcome::Lacking(what) => format!("MISSING  {what}"),
     };
     format!("{:40} {claim:24} {told}", plant.bug)
 }

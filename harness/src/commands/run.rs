@@ -311,6 +311,7 @@ fn canonical(name: &str) -> &str {
         "request.required.acks" => "acks",
         "max.in.flight" => "max.in.flight.requests.per.connection",
         "delivery.timeout.ms" => "message.timeout.ms",
+        "max.partition.fetch.bytes" => "fetch.message.max.bytes",
         name => name,
     }
 }

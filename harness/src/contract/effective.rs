@@ -60,6 +60,8 @@ const LOG: &[(&str, &str, &str)] = &[
     ("cleanup.policy", "log.cleanup.policy", "delete"),
     ("flush.messages", "log.flush.interval.messages", "9223372036854775807"),
     ("min.insync.replicas", "min.insync.replicas", "1"),
+    ("retention.bytes", "log.retention.bytes", "-1"),
+    ("retention.ms", "log.retention.ms", "604800000"),
     ("unclean.leader.election.enable", "unclean.leader.election.enable", "false"),
 ];
 

@@ -23,6 +23,11 @@ pub(super) fn allow(mut contract: Contract, settings: &Settings, traits: &Traits
     if let Some(because) = rewrites(settings, traits) {
         contract = allow(contract, &OF_REWRITING, &because);
     }
+    if let Some(because) = trims(settings, traits) {
+        contract = contract.allow(Claim::NoUnreadTrim, because);
+    } else {
+        contract = contract.forbid(Claim::NoUnreadTrim);
+    }
     if let Some(because) = compacts(settings) {
         contract = allow(contract, &[Claim::NoAckedLoss, Claim::GroupAtLeastOnce], &because);
     }
@@ -90,6 +95,31 @@ fn overdrawn(copies: u64, in_sync: &Effective, flush: &Effective, traits: &Trait
     last.then(|| {
         format!("with all {} replicas down, one that lost its copy ({how}) may be the last in sync", traits.replicas)
     })
+}
+
+/// A log that keeps its records for so long keeps them for the whole of a run, milliseconds.
+const KEPT_MS_MIN: u64 = 3_600_000;
+
+/// Why retention may remove a record before the run is over, if it may.
+fn trims(settings: &Settings, traits: &Traits) -> Option<String> {
+    let of = |name| of_topic(settings, name);
+    let (policy, age, size) = (of("cleanup.policy"), of("retention.ms"), of("retention.bytes"));
+    if !policy.is("delete") {
+        return Some(policy.because);
+    }
+    if !size.is("-1") {
+        return Some(size.because);
+    }
+    if !age.is("-1") && age.number(0) < KEPT_MS_MIN {
+        return Some(age.because);
+    }
+    // The brokers' other names for it: which of them counts where several are set is theirs to know.
+    let others = ["log.retention.minutes", "log.retention.hours"];
+    let other = others.into_iter().find(|name| settings.get(Owner::Broker, name).is_some());
+    if let Some(name) = other.filter(|_| settings.get(Owner::Topic, "retention.ms").is_none()) {
+        return Some(settings.cite(Owner::Broker, name));
+    }
+    traits.damage.clocks.then(|| format!("{}, and faults change wall clocks", age.because))
 }
 
 fn compacts(settings: &Settings) -> Option<String> {

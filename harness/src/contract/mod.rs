@@ -45,6 +45,7 @@ pub fn promises(settings: &Settings, traits: &Traits) -> Promises {
     if compacted || traits.transactions != Transactions::None {
         promises.gaps = Gaps::Possible;
     }
+    promises.stall_ms_max = transactions::stall_ms_max(settings).unwrap_or(promises.stall_ms_max);
     if settings.get(Owner::Broker, "replica.selector.class").is_some() {
         (promises.empty_fetches, promises.end_offsets) = (Bind::Free, Bind::Free);
     }

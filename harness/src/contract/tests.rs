@@ -51,6 +51,25 @@ fn acks_1_allows_loss_but_not_a_changed_prefix() {
 }
 
 #[test]
+fn a_log_that_keeps_its_records_for_longer_than_a_run_trims_none_and_a_short_or_small_one_may() {
+    let trims = |owner, name, value| why(&set(durable(), owner, name, value), &plain(), Claim::NoUnreadTrim);
+    assert!(why(&durable(), &plain(), Claim::NoUnreadTrim).is_empty());
+    for kept in ["3600000", "-1"] {
+        assert!(trims(Owner::Topic, "retention.ms", kept).is_empty(), "{kept}");
+    }
+    for (owner, name, value) in [
+        (Owner::Topic, "retention.ms", "3599999"),
+        (Owner::Topic, "retention.bytes", "1000000"),
+        (Owner::Broker, "log.retention.minutes", "1"),
+        (Owner::Topic, "cleanup.policy", "compact"),
+    ] {
+        assert!(trims(owner, name, value).starts_with(name), "{name}");
+    }
+    let clocks = plain().with_damage(Damage { clocks: true, ..Damage::default() });
+    assert!(why(&durable(), &clocks, Claim::NoUnreadTrim).contains("wall clocks"));
+}
+
+#[test]
 fn one_replica_that_acknowledges_alone_allows_both() {
     for (name, value) in [("min.insync.replicas", "1"), ("unclean.leader.election.enable", "true")] {
         let settings = set(durable(), Owner::Topic, name, value);

@@ -92,6 +92,9 @@ pub struct Damage {
     pub down_nodes: u16,
     /// Whether bytes on a disk change.
     pub corrupts: bool,
+    /// Whether a wall clock goes wrong: then records have whatever age it says.
+    #[serde(default)]
+    pub clocks: bool,
 }
 
 #[allow(dead_code, reason = "each is for the workloads and faults that have it")]

@@ -30,6 +30,14 @@ pub(super) fn scope(mut contract: Contract, settings: &Settings, traits: &Traits
     })
 }
 
+/// How long a transaction may hold the last stable offset where its timeout is given: until it is over, seen to be and ended.
+pub(super) fn stall_ms_max(settings: &Settings) -> Option<u64> {
+    const PATIENCE_MS: u64 = 5_000;
+    let timeout_ms: u64 = settings.get(Owner::Producer, "transaction.timeout.ms")?.value.parse().ok()?;
+    let look_ms = of_broker(settings, "transaction.abort.timed.out.transaction.cleanup.interval.ms").number(10_000);
+    Some(timeout_ms.saturating_add(look_ms.saturating_mul(2)).saturating_add(PATIENCE_MS))
+}
+
 /// Why the coordinators' own log may lose a decision, if it may.
 fn forgets_decisions(settings: &Settings, traits: &Traits) -> Option<String> {
     let of = |name| of_broker(settings, name);

@@ -8,7 +8,7 @@ use crate::commands::Failure;
 use crate::guard::proc::Stat;
 use crate::guard::{Ended, Signal, Spawned};
 use crate::java_client;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, SystemChoice};
 use crate::settings::Owner;
 use crate::systems::Launch;
 use crate::wait;
@@ -354,6 +354,7 @@ fn plan(scenario: &Scenario, cluster: &Cluster, folder: &RunFolder, run: u64) ->
         logs: cluster.logs.clone(),
         pace: Pace { load, record_bytes: scenario.load.record_bytes, sample_ms: SAMPLE_MS },
         replication: scenario.cluster.replication as i16,
+        exact: matches!(scenario.system, SystemChoice::Embedded),
         looks: Some(std::path::absolute(folder.cluster()).map_err(Failure::internal)?),
         library: scenario.client,
         java: java_place(scenario)?,

@@ -4,11 +4,13 @@ use super::bring_up::Cluster;
 use super::clients::Clients;
 use crate::commands::Failure;
 use crate::judging::Files;
+use crate::scenario::Scenario;
+use crate::settings::Owner;
 use results::arrow::{history::write_history, replicas::write_replicas};
 use results::{FileError, RunFolder};
 use std::time::Duration;
 use workloads::clock::Deadline;
-use workloads::drain::{DrainReport, drain as read_all};
+use workloads::drain::{DrainReport, WINDOW_BYTES, drain as read_all};
 use workloads::finals;
 use workloads::journal::Journal;
 
@@ -17,8 +19,13 @@ pub const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const WHOLE_MS_MAX: u64 = 20_000;
 const DRAIN_MS_MAX: u64 = 60_000;
 
-/// Waits until every replica is back in sync, then reads every log from start to end.
-pub fn drain(cluster: &mut Cluster, clients: &Clients, folder: &RunFolder, run: u64) -> Result<DrainReport, Failure> {
+/// Waits until every replica is back in sync, then reads every log from start to end, with the limit that consumers had.
+pub fn drain(
+    cluster: &mut Cluster,
+    clients: &Clients,
+    folder: &RunFolder,
+    (run, scenario): (u64, &Scenario),
+) -> Result<DrainReport, Failure> {
     let mut wire = cluster.wire();
     let whole = Deadline::in_ms(WHOLE_MS_MAX);
     for logs in cluster.logs.chunk_by(|a, b| a.topic == b.topic) {
@@ -27,7 +34,10 @@ pub fn drain(cluster: &mut Cluster, clients: &Clients, folder: &RunFolder, run: 
     }
     let journal = Journal::create(&folder.journal("drain"), run).map_err(Failure::internal)?;
     let deadline = Deadline::in_ms(DRAIN_MS_MAX);
-    let report = read_all(&mut wire, &cluster.logs, deadline, &journal, clients.drain).map_err(Failure::internal)?;
+    let limit = scenario.settings.get(Owner::Consumer, "fetch.message.max.bytes").and_then(|s| s.value.parse().ok());
+    let window = limit.unwrap_or(WINDOW_BYTES).clamp(1, WINDOW_BYTES);
+    let report =
+        read_all(&mut wire, &cluster.logs, deadline, window, (&journal, clients.drain)).map_err(Failure::internal)?;
     let mut reader = finals::Reader { cluster: &mut wire, logs: &cluster.logs, journal: &journal, deadline };
     for last in &clients.finals {
         reader.read(last).map_err(Failure::internal)?;

@@ -134,7 +134,7 @@ fn go_through(
     };
     let broken = break_it::break_it(job, interrupt, folder, field)?;
     clients.stop(processes);
-    let drained = collect::drain(&mut cluster, &clients, folder, manifest.names.run)?;
+    let drained = collect::drain(&mut cluster, &clients, folder, (manifest.names.run, &job.scenario))?;
     cluster.nodes.notice(processes);
     let surprises: Vec<String> = cluster.nodes.surprises().iter().map(|s| surprise(folder, s)).collect();
     cluster.nodes.stop_all(processes, collect::STOP_DEADLINE);

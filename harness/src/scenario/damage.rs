@@ -13,6 +13,7 @@ pub fn of(kinds: &[FaultKind], shape: ClusterShape) -> Damage {
         flushed_nodes: a.flushed_nodes.max(b.flushed_nodes),
         down_nodes: a.down_nodes.max(b.down_nodes),
         corrupts: a.corrupts || b.corrupts,
+        clocks: a.clocks || b.clocks,
     })
 }
 
@@ -23,6 +24,7 @@ fn of_one(kind: FaultKind, shape: ClusterShape) -> Damage {
         Harm::PowerLoss => Damage { unflushed_nodes: hit, ..down },
         Harm::FsyncLies | Harm::Wipe | Harm::Truncate => Damage { flushed_nodes: hit, ..down },
         Harm::BitRot => Damage { flushed_nodes: hit, corrupts: true, ..down },
+        Harm::ClockJump | Harm::ClockDrift | Harm::ClockStrobe => Damage { clocks: true, ..down },
         _ => down,
     }
 }

@@ -211,6 +211,7 @@ impl Scenario {
             pace: Pace { load: ClientLoad::OpenLoop { per_second: 1.0 }, record_bytes: 0, sample_ms: 0 },
             replication: 1,
             library: self.client,
+            exact: false,
             java: None,
             looks: None,
             journals: PathBuf::new(),

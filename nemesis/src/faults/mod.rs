@@ -1,5 +1,6 @@
 //! The harms, one a file.
 
+pub mod ahead;
 pub mod clock_drift;
 pub mod clock_jump;
 pub mod clock_strobe;
@@ -11,6 +12,7 @@ pub mod fsync_error;
 pub mod fsync_hang;
 pub mod fsync_lies;
 pub mod fsync_slow;
+pub mod heir;
 pub mod io_error;
 pub mod isolate;
 pub mod kill;

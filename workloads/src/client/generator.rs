@@ -1,6 +1,6 @@
 //! What a producer appends next and when: pure, and the same again for the same seed.
 
-use crate::spec::{LogPlace, ProducerSpec, Spread};
+use crate::spec::{LogPlace, ProducerSpec, Spread, cycled};
 use history::{Nanos, Value, WriterId};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -41,8 +41,8 @@ impl Iterator for Generator {
         let logs = self.logs as u64;
         let (key, turn) = match self.spread {
             Spread::RoundRobin => (None, self.sequence),
-            Spread::Cycle { keys } => {
-                let key = self.sequence % keys.max(1);
+            Spread::Cycle { keys, rounds } => {
+                let key = cycled(self.sequence, keys, rounds);
                 (Some(u64::from(self.writer.0) << 40 | key), key)
             }
             Spread::Keyed { keys } => {
@@ -114,6 +114,14 @@ mod tests {
         assert_eq!(drafts(keyed, 1), drafts(keyed, 1));
         assert_ne!(drafts(keyed, 1), drafts(keyed, 2));
         assert!(drafts(keyed, 1).iter().all(|d| d.key.is_some_and(|k| k < 7 && k % 3 == d.log as u64)));
+    }
+
+    #[test]
+    fn keys_that_had_their_rounds_are_never_written_again() {
+        let keys =
+            |rounds| drafts(Spread::Cycle { keys: 2, rounds }, 1).into_iter().take(9).map(|d| d.key.unwrap() & 255);
+        assert_eq!(keys(2).collect::<Vec<_>>(), [0, 1, 0, 1, 2, 3, 2, 3, 4]);
+        assert_eq!(keys(0).collect::<Vec<_>>(), [0, 1, 0, 1, 0, 1, 0, 1, 0]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Somebody who administers topics while others work: makes topics, gives them partitions, changes a config.
+//! Somebody who administers topics while others work: makes topics, gives them partitions, deletes the oldest records of the
+//! topic under load.
 //!
 //! What was acknowledged is a version of a topic: how many partitions it has, and how often one of its configs was changed.
 //! Each version is journalled as a write of a register (see [`crate::admin`]), so that a change that was acknowledged and
@@ -9,12 +10,13 @@ use super::{ClientError, Context};
 use crate::admin;
 use crate::clock::Deadline;
 use crate::journal::{Answer, Subject};
-use crate::spec::OperatorSpec;
-use crate::wire::{Cluster, NewTopic, WireError};
+use crate::spec::{LogPlace, OperatorSpec};
+use crate::wire::{Cluster, Isolation, NewTopic, OffsetAt, WireError};
 use history::{Kind, LogId, Nanos, Offset, Outcome};
 use std::sync::atomic::Ordering;
 
 const CHANGE_MS_MAX: u64 = 5_000;
+const TRIM_MS_MAX: u64 = 300;
 
 /// Runs it until the process is asked to stop.
 pub fn run(context: &Context, spec: &OperatorSpec) -> Result<Tally, ClientError> {
@@ -23,7 +25,12 @@ pub fn run(context: &Context, spec: &OperatorSpec) -> Result<Tally, ClientError>
     let mut versions: Vec<Option<u32>> = vec![Some(0); admin::REGISTERS as usize];
     let mut turns = (0..admin::REGISTERS).cycle();
     while !context.stop.wait(Deadline::in_ms(spec.interval_ms)) {
-        let register = Register::of(turns.next().unwrap_or(0));
+        let turn = turns.next().unwrap_or(0);
+        let place = context.spec.logs.get(turn as usize % context.spec.logs.len().max(1));
+        if let (Some(place), Some(keeps)) = (place, spec.keeps_records) {
+            trim(&mut cluster, place, keeps, &counts);
+        }
+        let register = Register::of(turn);
         let made = versions[register.topic as usize] != Some(0);
         let Some(had) = versions[register.number as usize].filter(|had| register.may_change(*had, made)) else {
             continue;
@@ -96,5 +103,19 @@ fn change(cluster: &mut Cluster, spec: &OperatorSpec, register: Register, versio
             cluster.anybody_once(deadline, |c, d| c.create_topic(&new, d))
         }
         (Of::Partitions, count) => cluster.anybody_once(deadline, |c, d| c.create_partitions(&name, count as i32, d)),
+    }
+}
+
+/// Deletes all but the newest records of a log. What became of it shows in where the log is told to start from then on.
+fn trim(cluster: &mut Cluster, place: &LogPlace, keeps: u32, counts: &Counts) {
+    let (topic, partition, deadline) = (&place.topic, place.partition, Deadline::in_ms(TRIM_MS_MAX));
+    let end = cluster.list_offset(topic, partition, OffsetAt::Latest(Isolation::ReadUncommitted), deadline);
+    let before = end.map(|end| Offset(end.0 - i64::from(keeps)));
+    let trimmed = before.and_then(|before| match before > Offset(0) {
+        true => cluster.leader(topic, partition, deadline, |c, d| c.delete_records(topic, partition, before, d)),
+        false => Ok(()),
+    });
+    if let Err(error) = trimmed {
+        counts.error(&error.name());
     }
 }

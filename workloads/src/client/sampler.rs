@@ -6,13 +6,18 @@
 use super::status::{Counts, Tally};
 use super::{ClientError, Context};
 use crate::clock::{self, Deadline};
+use crate::finals;
 use crate::journal::{Answer, Subject};
 use crate::spec::{Also, LogPlace, SamplerSpec};
-use crate::wire::{Cluster, Connection, Isolation, OffsetAt, Window, WireError};
-use history::{Kind, Offset, Outcome};
+use crate::wire::{Claimant, Cluster, Connection, Isolation, OffsetAt, Window, WireError};
+use history::{Kind, Nanos, Offset, Outcome};
 use std::sync::atomic::Ordering;
 
 const QUESTION_MS_MAX: u64 = 500;
+/// Of so many positions asked for, one is stored by somebody who may not.
+const CLAIM_EVERY: u32 = 5;
+/// Coordinators move; the sampler has logs to look at meanwhile.
+const POSITION_MS_MAX: u64 = 200;
 const WINDOW_BYTES_MAX: i32 = 64 * 1024;
 /// Not 0: a broker may take that for "do not bother" (tansu 0.6.0 answers without the partition).
 const WINDOW_WAIT_MS: i32 = 1;
@@ -26,6 +31,7 @@ pub fn run(context: &Context, spec: &SamplerSpec) -> Result<Tally, ClientError> 
         cluster: Cluster::new(&context.spec.bootstrap, &context.spec.name),
         next: vec![Offset(0); context.spec.logs.len()],
         counts: Counts::default(),
+        claims: 0,
     };
     let mut turns = (0..context.spec.logs.len()).cycle();
     while !context.stop.wait(Deadline::in_ms(spec.interval_ms)) {
@@ -41,6 +47,8 @@ struct Sampler {
     /// Where each log's next window begins.
     next: Vec<Offset>,
     counts: Counts,
+    /// Positions asked for.
+    claims: u32,
 }
 
 impl Sampler {
@@ -53,9 +61,17 @@ impl Sampler {
             }
             self.next[turn] = self.ask_window(context, subject, place, self.next[turn])?.unwrap_or(end);
         }
-        match spec.also {
+        match &spec.also {
             Also::Nothing => Ok(()),
             Also::Offsets => self.ask_offsets(context, subject, place),
+            Also::Positions { group, id } => {
+                self.ask_position(context, subject, place, (*group, id))?;
+                self.claims += 1;
+                match self.claims.is_multiple_of(CLAIM_EVERY) {
+                    true => self.claim_position(context, subject, place, (*group, id)),
+                    false => Ok(()),
+                }
+            }
         }
     }
 
@@ -77,6 +93,47 @@ impl Sampler {
             context.journal.observe(Subject { kind, ..subject }, invoked, answer)?;
         }
         Ok(())
+    }
+
+    /// How far the group is in the log, as its coordinator has it.
+    fn ask_position(
+        &mut self,
+        context: &Context,
+        subject: Subject,
+        place: &LogPlace,
+        (group, id): (u32, &str),
+    ) -> Result<(), ClientError> {
+        let (invoked, deadline) = (clock::now(), Deadline::in_ms(POSITION_MS_MAX));
+        let answer = match self.cluster.committed(id, &place.topic, place.partition, deadline) {
+            Ok(position) => Answer::ok(position),
+            Err(error) => self.failed(&error),
+        };
+        self.counts.sent.fetch_add(1, Ordering::Relaxed);
+        self.counts.outcome(answer.outcome);
+        let subject = Subject { kind: Kind::Committed, detail: finals::of_group(group), ..subject };
+        Ok(context.journal.observe(subject, invoked, answer)?)
+    }
+
+    /// Somebody whom the group has long forgotten stores what it had: nobody may believe it.
+    fn claim_position(
+        &mut self,
+        context: &Context,
+        subject: Subject,
+        place: &LogPlace,
+        (group, id): (u32, &str),
+    ) -> Result<(), ClientError> {
+        let subject = Subject { kind: Kind::Commit, detail: finals::of_group(group), ..subject };
+        context.journal.invoke(subject, Nanos(0))?;
+        let by = Claimant { group: id, member: "long-forgotten", generation: 1 };
+        let (place, deadline) = ((place.topic.as_str(), place.partition), Deadline::in_ms(POSITION_MS_MAX));
+        let answer = match self.cluster.commit_once(by, place, Offset(0), deadline) {
+            Ok(()) => Answer::ok(Offset::UNKNOWN),
+            Err(error) if error.is_about_the_member() => Answer::error(Outcome::Fail, error.code()),
+            Err(error) => self.failed(&error),
+        };
+        self.counts.sent.fetch_add(1, Ordering::Relaxed);
+        self.counts.outcome(answer.outcome);
+        Ok(context.journal.complete(subject, answer)?)
     }
 
     fn ask_end(

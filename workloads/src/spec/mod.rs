@@ -9,7 +9,7 @@ mod rebirth;
 mod transactional;
 
 pub use consumer::{Commit, ConsumerApp, ConsumerMode, ConsumerSpec, Falls, Group, Leaves, Point, SinkSpec, Wanders};
-pub use producer::{AtExit, Dies, Ending, Large, Load, OnError, OnFull, ProducerApp, ProducerSpec, Spread};
+pub use producer::{AtExit, Dies, Ending, Large, Load, OnError, OnFull, ProducerApp, ProducerSpec, Spread, cycled};
 pub use rebirth::WRITERS_PER_LIFE;
 pub use transactional::{FallsBetween, Ids, Stall, TransactorSpec, TransformApp, TransformSpec, TransformStyle};
 
@@ -129,6 +129,8 @@ pub struct OperatorSpec {
     pub replication: i16,
     /// From one change to the next.
     pub interval_ms: u64,
+    /// How many of a log's newest records it leaves when it deletes the oldest, if it does.
+    pub keeps_records: Option<u32>,
 }
 
 /// A sampler.
@@ -155,7 +157,7 @@ pub struct ObserverSpec {
 }
 
 /// What a sampler asks for beside ends and windows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Also {
     /// Nothing.
@@ -163,6 +165,13 @@ pub enum Also {
     Nothing,
     /// The stable end, the log's start and the leader's epoch.
     Offsets,
+    /// The position that a group has stored.
+    Positions {
+        /// Its number in the history.
+        group: u32,
+        /// Its `group.id`.
+        id: String,
+    },
 }
 
 /// Why a specification could not be used.

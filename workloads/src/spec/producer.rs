@@ -151,7 +151,17 @@ pub enum Spread {
     Cycle {
         /// How many keys, over 0.
         keys: u64,
+        /// After so many rounds other keys take their place, and these are never written again; 0: never.
+        #[serde(default)]
+        rounds: u64,
     },
+}
+
+/// The key of a writer's record number `sequence` under [`Spread::Cycle`].
+pub fn cycled(sequence: u64, keys: u64, rounds: u64) -> u64 {
+    let keys = keys.max(1);
+    let generation = sequence / keys.saturating_mul(rounds).max(1);
+    sequence % keys + if rounds == 0 { 0 } else { generation * keys }
 }
 
 impl ProducerSpec {
@@ -164,7 +174,7 @@ impl ProducerSpec {
         let large = self.app.large.is_none_or(|large| large.every > 0);
         paced
             && large
-            && !matches!(self.spread, Spread::Keyed { keys: 0 } | Spread::Cycle { keys: 0 })
+            && !matches!(self.spread, Spread::Keyed { keys: 0 } | Spread::Cycle { keys: 0, .. })
             && self.writer.0 <= history::Value::WRITER_MAX
     }
 }

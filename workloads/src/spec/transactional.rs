@@ -22,6 +22,9 @@ pub struct TransactorSpec {
     pub abort_percent: u32,
     /// Bytes of a payload.
     pub record_bytes: usize,
+    /// How long it rests after its client has become of no use, milliseconds.
+    #[serde(default)]
+    pub rest_ms: u64,
     /// librdkafka's properties, `transactional.id` among them.
     pub properties: BTreeMap<String, String>,
 }

@@ -4,17 +4,19 @@ use super::connection::Connection;
 use super::data::topic_name;
 use super::error::WireError;
 use crate::clock::Deadline;
-use history::{LeaderEpoch, NodeId};
+use history::{LeaderEpoch, NodeId, Offset};
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{
-    BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, DescribeQuorumRequest, IncrementalAlterConfigsRequest, MetadataRequest,
+    BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeQuorumRequest, IncrementalAlterConfigsRequest,
+    MetadataRequest,
 };
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeMap;
@@ -158,6 +160,23 @@ impl Connection {
         let answer = self.call(&request, deadline)?;
         let told = answer.responses.first().ok_or_else(|| self.protocol("no answer about the config".into()))?;
         WireError::check_with("IncrementalAlterConfigs", told.error_code, told.error_message.as_deref())
+    }
+
+    /// Deletes a partition's records below `before`; asked of its leader.
+    pub fn delete_records(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        before: Offset,
+        deadline: Deadline,
+    ) -> Result<(), WireError> {
+        let part = DeleteRecordsPartition::default().with_partition_index(partition).with_offset(before.0);
+        let topics = vec![DeleteRecordsTopic::default().with_name(topic_name(topic)).with_partitions(vec![part])];
+        let request = DeleteRecordsRequest::default().with_topics(topics).with_timeout_ms(wait_ms(deadline));
+        let answer = self.call(&request, deadline)?;
+        let told = answer.topics.iter().flat_map(|t| &t.partitions).find(|p| p.partition_index == partition);
+        let told = told.ok_or_else(|| self.protocol(format!("no answer about {topic}-{partition}")))?;
+        WireError::check("DeleteRecords", told.error_code)
     }
 
     /// Unmakes a topic.

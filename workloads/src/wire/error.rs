@@ -111,6 +111,15 @@ impl WireError {
         self.broker() == Some(ResponseError::OffsetOutOfRange)
     }
 
+    /// True if the coordinator refused whoever asked: nothing was stored for it.
+    pub fn is_about_the_member(&self) -> bool {
+        use ResponseError::{
+            FencedInstanceId, GroupIdNotFound, IllegalGeneration, RebalanceInProgress, UnknownMemberId,
+        };
+        let no = [FencedInstanceId, GroupIdNotFound, IllegalGeneration, RebalanceInProgress, UnknownMemberId];
+        self.broker().is_some_and(|error| no.contains(&error))
+    }
+
     /// True if asking again, perhaps somebody else, may help.
     pub fn may_pass(&self) -> bool {
         match self {

@@ -7,13 +7,50 @@ use super::error::WireError;
 use super::producer_id::CoordinatorOf;
 use crate::clock::{self, Deadline};
 use history::Offset;
+use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
-use kafka_protocol::messages::{GroupId, OffsetFetchRequest};
+use kafka_protocol::messages::{GroupId, OffsetCommitRequest, OffsetFetchRequest};
 use kafka_protocol::protocol::StrBytes;
 
 const BETWEEN_ATTEMPTS_MS: u64 = 50;
 
+/// Who stores a position, as it says itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claimant<'a> {
+    /// The group.
+    pub group: &'a str,
+    /// Its member id.
+    pub member: &'a str,
+    /// The generation it believes in.
+    pub generation: i32,
+}
+
 impl Connection {
+    /// Stores a position. Not to be repeated blindly: a lost answer may have been a yes.
+    pub fn commit(
+        &mut self,
+        by: Claimant<'_>,
+        (topic, partition): (&str, i32),
+        position: Offset,
+        deadline: Deadline,
+    ) -> Result<(), WireError> {
+        let text = |text: &str| StrBytes::from_string(text.to_owned());
+        let part = OffsetCommitRequestPartition::default()
+            .with_partition_index(partition)
+            .with_committed_offset(position.0)
+            .with_committed_metadata(Some(text("")));
+        let topics = vec![OffsetCommitRequestTopic::default().with_name(topic_name(topic)).with_partitions(vec![part])];
+        let request = OffsetCommitRequest::default()
+            .with_group_id(GroupId(text(by.group)))
+            .with_generation_id_or_member_epoch(by.generation)
+            .with_member_id(text(by.member))
+            .with_topics(topics);
+        let answer = self.call(&request, deadline)?;
+        let told = answer.topics.iter().flat_map(|t| &t.partitions).find(|p| p.partition_index == partition);
+        let told = told.ok_or_else(|| self.protocol(format!("no answer about {topic}-{partition}")))?;
+        WireError::check("OffsetCommit", told.error_code)
+    }
+
     /// The position a group has stored for a partition, −1 if none; positions of transactions still open are waited for
     /// where the broker can (KIP-447).
     pub fn committed(
@@ -40,6 +77,18 @@ impl Connection {
 }
 
 impl Cluster {
+    /// As [`Connection::commit`], once, at whoever coordinates the group by now.
+    pub fn commit_once(
+        &mut self,
+        by: Claimant<'_>,
+        place: (&str, i32),
+        position: Offset,
+        deadline: Deadline,
+    ) -> Result<(), WireError> {
+        let (_, address) = self.anybody(deadline, |c, d| c.find_coordinator(CoordinatorOf::Group, by.group, d))?;
+        self.at(&address, deadline, |c: &mut Connection, d| c.commit(by, place, position, d))
+    }
+
     /// As [`Connection::committed`], from whoever coordinates the group by then.
     pub fn committed(
         &mut self,

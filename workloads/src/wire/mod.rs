@@ -25,6 +25,7 @@ pub use cluster::Cluster;
 pub use connection::Connection;
 pub use data::{Append, Appended, Fetched, Isolation, Window};
 pub use error::WireError;
+pub use groups::Claimant;
 pub use offsets::OffsetAt;
 pub use records::{Batch, BatchBody, Producer};
 pub use transactions::Transactional;

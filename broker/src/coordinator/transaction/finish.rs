@@ -70,7 +70,7 @@ fn ending(shard: &Shard<Machine>) -> Vec<String> {
 
 async fn finish(broker: Arc<Broker>, shard: Arc<Shard<Machine>>, name: Name) -> Name {
     let id = &name.2;
-    let Some(transaction) = decided(&shard, id).await else { return name };
+    let Some(transaction) = decided(&broker, &shard, id).await else { return name };
     let Some(outcome) = transaction.state.decided() else { return name };
     let coordinator_epoch = shard.reign().0;
     let ending = Ending { producer: transaction.producer, epoch: transaction.epoch, outcome, coordinator_epoch };
@@ -99,13 +99,14 @@ fn inherited(shard: &Shard<Machine>, id: &str) -> bool {
 }
 
 /// The transaction, once the decision to end it is committed; none if there is nothing to do here any more.
-async fn decided(shard: &Shard<Machine>, id: &str) -> Option<Transaction> {
+async fn decided(broker: &Broker, shard: &Shard<Machine>, id: &str) -> Option<Transaction> {
     loop {
         let (transaction, end) = shard.decide(|machine| Ok(Decision::read(machine.get(id).cloned()))).ok()?;
         match shard.committed(end?, PATIENCE).await {
             Ok(()) => return transaction,
             Err(ResponseError::NotCoordinator) => return None,
-            Err(_) => {}
+            // Too few replicas in sync is said at once: asking again without a pause would leave them no time to come back.
+            Err(_) => pause(broker).await,
         }
     }
 }

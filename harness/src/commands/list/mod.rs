@@ -64,7 +64,7 @@ fn fault(kind: FaultKind) -> String {
 }
 
 fn bug(bug: broker::bugs::Bug) -> String {
-    let shown = plants::of(bug.name()).and_then(plants::Plant::command);
+    let shown = plants::of(bug.name()).map(plants::Plant::command);
     let shown = shown.unwrap_or_else(|| "no run catches it yet".to_owned());
     format!("{} Breaks {} ({}). Shown by: {shown}", bug.what(), bug.claim(), bug.entry())
 }

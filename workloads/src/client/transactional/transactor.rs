@@ -21,6 +21,10 @@ pub fn run(context: &Context, spec: &TransactorSpec) -> Result<Tally, ClientErro
     while !context.stop.asked() {
         let Some(session) = Session::start(context, spec.process, &spec.properties, &counts)? else { break };
         work.go_on(&session, &plan)?;
+        drop(session);
+        if spec.rest_ms > 0 && context.stop.wait(Deadline::in_ms(spec.rest_ms)) {
+            break;
+        }
     }
     let sent = counts.sent.load(Ordering::Relaxed);
     Ok(counts.tally(spec.process, sent, 0))
