@@ -78,7 +78,8 @@ impl Subject for Broker {
             let value = format!("record {number}");
             let values: [&[u8]; 1] = [value.as_bytes()];
             let timestamp_ms = i64::try_from(clock::wall() / 1_000_000).unwrap_or(0);
-            let append = Append { values: &values, timestamp_ms, producer: None, acks: -1, replicas_ms_max: 5_000 };
+            let append =
+                Append { values: &values, timestamp_ms, acks: -1, replicas_ms_max: 5_000, ..Append::default() };
             let deadline = Deadline::in_ms(ANSWER_MS_MAX);
             cluster.produce_once(TOPIC, 0, append, deadline).map_err(io::Error::other)?;
         }
