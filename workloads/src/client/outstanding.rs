@@ -21,8 +21,13 @@ impl Outstanding {
 
     /// One was reported on.
     pub fn done(&self) {
-        let before = self.count.fetch_sub(1, Ordering::SeqCst);
-        debug_assert!(before > 0, "reported more than was handed over");
+        self.done_all(1);
+    }
+
+    /// So many were reported on.
+    pub fn done_all(&self, reported: u64) {
+        let before = self.count.fetch_sub(reported, Ordering::SeqCst);
+        debug_assert!(before >= reported, "reported more than was handed over");
         if self.waiting.load(Ordering::SeqCst) {
             let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
             self.changed.notify_all();

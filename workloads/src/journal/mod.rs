@@ -5,10 +5,11 @@
 //! with its blocks reserved before it is mapped, so that a full disk is an error here and never a SIGBUS.
 //!
 //! **Invariants:** an entry's first word is stored last, with release order, so that whoever reads sees it whole or not
-//! at all; an entry never spans two segments; a segment is never written again once its successor exists.
+//! at all; an entry never spans two segments; a segment is never written again once its successor has its name.
 //!
 //! Deliberately absent: fsync. A journal survives its process and its controller, not the machine.
 
+mod ahead;
 mod read;
 mod segment;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 pub use read::{Summary, read, segment_path};
 
 use crate::clock;
+use ahead::Ahead;
 use history::journal::{ENTRY_WORDS, Entry, HEADER_WORDS};
 use history::{Kind, LogId, Nanos, Offset, Outcome, ProcessId, Record};
 use segment::Segment;
@@ -33,6 +35,8 @@ pub const RECORDS_PER_READ_MAX: usize = 64 * 1024;
 
 const WORD: usize = size_of::<u64>();
 const SEGMENT_WORDS: usize = SEGMENT_BYTES / WORD;
+/// Where a segment's successor is asked for.
+const HALF_WORDS: usize = SEGMENT_WORDS / 2;
 const _: () = assert!(HEADER_WORDS + ENTRY_WORDS + 2 * RECORDS_PER_READ_MAX <= SEGMENT_WORDS);
 
 /// Why a journal could not be written or read.
@@ -91,6 +95,10 @@ struct Tail {
     index: u32,
     /// Next free word.
     at: usize,
+    /// What must happen before an entry ends beyond this word: [`HALF_WORDS`] the successor is asked for,
+    /// [`SEGMENT_WORDS`] it takes over.
+    mark: usize,
+    ahead: Ahead,
 }
 
 /// What identifies an operation, apart from its times and its answer.
@@ -133,7 +141,8 @@ impl Journal {
     /// Creates the journal at `path` (its first segment; must not exist) for `run`.
     pub fn create(path: &Path, run: u64) -> Result<Journal, JournalError> {
         let segment = Segment::create(path, run)?;
-        let tail = Tail { segment, index: 0, at: HEADER_WORDS };
+        let ahead = Ahead::new(path, run);
+        let tail = Tail { segment, index: 0, at: HEADER_WORDS, mark: HALF_WORDS, ahead };
         Ok(Journal { path: path.to_owned(), run, tail: Some(Mutex::new(tail)) })
     }
 
@@ -149,11 +158,14 @@ impl Journal {
 
     /// Appends an entry. When this returns, the entry survives the process.
     pub fn append(&self, entry: &Entry<'_>) -> Result<(), JournalError> {
-        let words = entry.words();
         let Some(tail) = &self.tail else { return Ok(()) };
-        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-        if tail.at + words > SEGMENT_WORDS {
-            self.next_segment(&mut tail, words)?;
+        self.put(&mut tail.lock().unwrap_or_else(PoisonError::into_inner), entry)
+    }
+
+    fn put(&self, tail: &mut Tail, entry: &Entry<'_>) -> Result<(), JournalError> {
+        let words = entry.words();
+        if tail.at + words > tail.mark {
+            self.make_room(tail, words)?;
         }
         let at = tail.at;
         tail.segment.store(at, entry);
@@ -163,17 +175,31 @@ impl Journal {
 
     /// Journals that `subject` is about to be asked for, and returns when that was.
     pub fn invoke(&self, subject: Subject, intended: Nanos) -> Result<Nanos, JournalError> {
-        let Subject { process, kind, log, detail } = subject;
         let invoked = clock::now();
-        self.append(&Entry::Invoke { process, kind, log, detail, invoked, intended })?;
+        self.invoke_at(subject, invoked, intended)?;
         Ok(invoked)
+    }
+
+    /// As [`Journal::invoke`], by a clock read a little earlier: an invocation may be older than it was, never younger.
+    pub fn invoke_at(&self, subject: Subject, invoked: Nanos, intended: Nanos) -> Result<(), JournalError> {
+        let Subject { process, kind, log, detail } = subject;
+        self.append(&Entry::Invoke { process, kind, log, detail, invoked, intended })
     }
 
     /// Journals the reply to an invocation.
     pub fn complete(&self, subject: Subject, answer: Answer) -> Result<(), JournalError> {
-        let Subject { process, kind, log, detail } = subject;
-        let (Answer { outcome, error, offset }, returned) = (answer, clock::now());
-        self.append(&Entry::Return { process, kind, log, detail, returned, outcome, error, offset })
+        self.complete_all(&[(subject, answer)])
+    }
+
+    /// Journals replies that have all been parsed, under one time: a reply may be younger than it was, never older.
+    pub fn complete_all(&self, replies: &[(Subject, Answer)]) -> Result<(), JournalError> {
+        let Some(tail) = &self.tail else { return Ok(()) };
+        let returned = clock::now();
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        for (Subject { process, kind, log, detail }, Answer { outcome, error, offset }) in replies.iter().copied() {
+            self.put(&mut tail, &Entry::Return { process, kind, log, detail, returned, outcome, error, offset })?;
+        }
+        Ok(())
     }
 
     /// Journals a question that was asked at `invoked`, and its answer.
@@ -208,6 +234,18 @@ impl Journal {
         self.append(&Entry::Read { process, kind, log, from, invoked, returned, outcome, error, records: &[] })
     }
 
+    #[cold]
+    fn make_room(&self, tail: &mut Tail, words: usize) -> Result<(), JournalError> {
+        if tail.mark < SEGMENT_WORDS {
+            tail.ahead.ask();
+            tail.mark = SEGMENT_WORDS;
+        }
+        match tail.at + words > SEGMENT_WORDS {
+            true => self.next_segment(tail, words),
+            false => Ok(()),
+        }
+    }
+
     fn next_segment(&self, tail: &mut Tail, words: usize) -> Result<(), JournalError> {
         let limit = |what, max| JournalError::Limit { path: self.path.clone(), what, max };
         if words > SEGMENT_WORDS - HEADER_WORDS {
@@ -216,9 +254,14 @@ impl Journal {
         if tail.index + 1 >= SEGMENTS_MAX {
             return Err(limit("segments", u64::from(SEGMENTS_MAX)));
         }
-        tail.segment = Segment::create(&segment_path(&self.path, tail.index + 1), self.run)?;
+        let path = segment_path(&self.path, tail.index + 1);
+        let successor = match tail.ahead.take() {
+            Some(made) if made.name(&path) => made,
+            _ => Segment::create(&path, self.run)?,
+        };
+        tail.ahead.retire(std::mem::replace(&mut tail.segment, successor));
         tail.index += 1;
-        tail.at = HEADER_WORDS;
+        (tail.at, tail.mark) = (HEADER_WORDS, HALF_WORDS);
         Ok(())
     }
 }

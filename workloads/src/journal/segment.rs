@@ -5,9 +5,12 @@
 use super::{JournalError, SEGMENT_BYTES, SEGMENT_WORDS, WORD};
 use crate::clock;
 use history::journal::{Entry, HEADER_WORDS, Header};
-use memmap2::{MmapMut, MmapOptions};
-use nix::fcntl::posix_fallocate;
+use memmap2::{Advice, MmapMut, MmapOptions};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, posix_fallocate};
+use nix::unistd::linkat;
 use std::fs::{File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,12 +26,32 @@ impl Segment {
     pub(super) fn create(path: &Path, run: u64) -> Result<Segment, JournalError> {
         let failed = |what| move |source| JournalError::Io { path: path.to_owned(), what, source };
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(failed("create"))?;
-        if let Err(refused) = posix_fallocate(&file, 0, SEGMENT_BYTES as i64) {
-            // Nothing is in it, and its name is wanted again should there be room later.
-            let _ = std::fs::remove_file(path);
-            return Err(failed("reserve its blocks")(refused.into()));
-        }
-        // SAFETY: the file was created here under a name of its own and nobody else writes it or cuts it short while it
+        // Nothing is in it, and its name is wanted again should there be room later.
+        Segment::over(file, path, run).inspect_err(|_| drop(std::fs::remove_file(path)))
+    }
+
+    /// A new segment of `run` in `folder` without a name, which nobody sees and which ends with the process; its pages are
+    /// in memory, so that no store into it waits for one.
+    pub(super) fn unnamed(folder: &Path, run: u64) -> Result<Segment, JournalError> {
+        let failed = |source| JournalError::Io { path: folder.to_owned(), what: "create", source };
+        let mut how = OpenOptions::new();
+        how.read(true).write(true).custom_flags(OFlag::O_TMPFILE.bits());
+        let segment = Segment::over(how.open(folder).map_err(failed)?, folder, run)?;
+        // A kernel that cannot (before 5.14) brings each page at its first store.
+        let _ = segment.map.advise(Advice::PopulateWrite);
+        Ok(segment)
+    }
+
+    /// Gives an unnamed segment its name, and says whether that was possible; an existing file stays.
+    pub(super) fn name(&self, path: &Path) -> bool {
+        let unnamed = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        linkat(AT_FDCWD, unnamed.as_str(), AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW).is_ok()
+    }
+
+    fn over(file: File, path: &Path, run: u64) -> Result<Segment, JournalError> {
+        let failed = |what| move |source| JournalError::Io { path: path.to_owned(), what, source };
+        posix_fallocate(&file, 0, SEGMENT_BYTES as i64).map_err(|e| failed("reserve its blocks")(e.into()))?;
+        // SAFETY: the file was created here under a name of its own or none, and nobody else writes it or cuts it short while it
         // is mapped; its blocks are reserved, so that no store can fail for want of space.
         let map = unsafe { MmapOptions::new().len(SEGMENT_BYTES).map_mut(&file) }.map_err(failed("map"))?;
         let mut segment = Segment { map, file };

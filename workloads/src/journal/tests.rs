@@ -47,6 +47,40 @@ fn a_full_segment_is_followed_by_the_next() {
 }
 
 #[test]
+fn a_successor_made_ahead_is_seen_only_once_it_is_written_to() {
+    let (dir, path) = place();
+    let journal = Journal::create(&path, 7).unwrap();
+    let files = || std::fs::read_dir(dir.path()).unwrap().count();
+    let per_segment = ((SEGMENT_WORDS - HEADER_WORDS) / ENTRY_WORDS) as u64;
+    (0..per_segment).for_each(|detail| assert!(journal.invoke(Subject { detail, ..APPEND }, Nanos(0)).is_ok()));
+    assert_eq!(files(), 1);
+    journal.complete(APPEND, Answer::ok(Offset(9))).unwrap();
+    assert_eq!((files(), count(&path)), (2, (per_segment + 1, 2, End::Whole)));
+    drop(journal);
+    assert_eq!((files(), count(&path)), (2, (per_segment + 1, 2, End::Whole)));
+}
+
+#[test]
+fn replies_concluded_together_span_segments_and_share_a_time_after_the_question() {
+    let (_dir, path) = place();
+    let journal = Journal::create(&path, 7).unwrap();
+    let replies: Vec<_> = (0..3).map(|detail| (Subject { detail, ..APPEND }, Answer::ok(Offset(9)))).collect();
+    let per_segment = ((SEGMENT_WORDS - HEADER_WORDS) / ENTRY_WORDS) as u64;
+    (1..per_segment).for_each(|detail| assert!(journal.invoke(Subject { detail, ..APPEND }, Nanos(0)).is_ok()));
+    let before = clock::now();
+    journal.complete_all(&replies).unwrap();
+    let mut seen = Vec::new();
+    let each = |entry: Entry<'_>| match entry {
+        Entry::Return { detail, returned, .. } => seen.push((detail, returned)),
+        _ => {}
+    };
+    assert_eq!(read(&path, each).unwrap().segments, 2);
+    let at = seen[0].1;
+    assert!(at >= before);
+    assert_eq!(seen, [(0, at), (1, at), (2, at)]);
+}
+
+#[test]
 fn threads_share_a_journal_and_lose_nothing() {
     let (_dir, path) = place();
     let journal = Journal::create(&path, 7).unwrap();

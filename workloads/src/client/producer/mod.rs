@@ -5,6 +5,7 @@
 //! the application sends it again; unless the application drops records, a full queue makes the plan late, never shorter; a
 //! record's sequence is its place in the order of hand-over.
 
+mod hearing;
 mod outbox;
 mod reports;
 mod ticket;
@@ -30,7 +31,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 use ticket::Writers;
 
 /// Behind its plan by more than this a record is late, ns.
@@ -38,18 +38,17 @@ const LATE_NS: u64 = 1_000_000;
 const FULL_QUEUE_WAIT_MS: u64 = 10;
 const IDLE_MS: u64 = 1_000;
 const WARM_UP_MS_MAX: u64 = 5_000;
-const REPORT_POLL: Duration = Duration::from_millis(50);
+/// Records of a closed loop handed over in a row under one clock reading, …
+const SHARERS: u64 = 16;
+/// … where so many more are under way at once that none of them waits for another.
+const SHARED_FROM: u64 = 64 * SHARERS;
 
 /// Runs a producer until its load is done or the process is asked to stop.
 pub fn run(context: &Context, spec: &ProducerSpec) -> Result<Tally, ClientError> {
     let (producer, left) = Producer::start(context, spec)?;
     let ended = AtomicBool::new(false);
     let intended = thread::scope(|scope| {
-        scope.spawn(|| {
-            while !ended.load(Ordering::Acquire) {
-                producer.library.poll(REPORT_POLL);
-            }
-        });
+        scope.spawn(|| hearing::hear(&producer.library, &ended));
         let _at_the_end = Raise(&ended);
         producer.generate(context, left)
     })?;
@@ -92,6 +91,50 @@ enum Then {
     End,
 }
 
+/// When a record is wanted, and a time not after its hand-over.
+#[derive(Clone, Copy)]
+struct Due {
+    due: Nanos,
+    now: Nanos,
+}
+
+impl Due {
+    /// A record that no plan wants at a certain time.
+    fn at_once() -> Due {
+        let now = clock::now();
+        Due { due: now, now }
+    }
+}
+
+/// One clock reading for several records handed over in a row. It stands before each of them, as an invocation's time must;
+/// whatever may have waited in between wants a new one.
+struct Shared {
+    sharers: u64,
+    left: u64,
+    at: Due,
+    waits: u64,
+}
+
+impl Shared {
+    fn new(sharers: u64) -> Shared {
+        Shared { sharers, left: 0, at: Due::at_once(), waits: 0 }
+    }
+
+    /// The next record gets a new one.
+    fn renew(&mut self) {
+        self.left = 0;
+    }
+
+    /// For the next record, after so many waits for a full queue in all.
+    fn next(&mut self, waits: u64) -> Due {
+        if self.left == 0 || self.waits != waits {
+            *self = Shared { left: self.sharers, at: Due::at_once(), waits, ..*self };
+        }
+        self.left -= 1;
+        self.at
+    }
+}
+
 impl<'a> Producer<'a> {
     /// The producer, and what an earlier life left in its outbox.
     fn start(context: &Context, spec: &'a ProducerSpec) -> Result<(Producer<'a>, Vec<Draft>), ClientError> {
@@ -125,7 +168,7 @@ impl<'a> Producer<'a> {
         let mut payload = Vec::new();
         let spooled = left.len() as u64;
         for draft in left {
-            self.hand_over(context, draft, clock::now(), &mut payload)?;
+            self.hand_over(context, draft, Due::at_once(), &mut payload)?;
         }
         let drafts = Generator::new(self.spec, &self.client.logs, self.client.seed);
         let flush_ms_max = self.client.flush_ms_max;
@@ -173,7 +216,7 @@ impl<'a> Producer<'a> {
                 break;
             }
             self.send_again(context)?;
-            if self.hand_over(context, draft, due, &mut payload)? == Then::End {
+            if self.hand_over(context, draft, Due { due, now: clock::now() }, &mut payload)? == Then::End {
                 return Ok(first + n as u64 + 1);
             }
         }
@@ -185,7 +228,7 @@ impl<'a> Producer<'a> {
     fn warm_up(&self, context: &Context, drafts: &mut Generator, payload: &mut Vec<u8>) -> Result<u64, ClientError> {
         let records = self.client.logs.len();
         for draft in drafts.take(records) {
-            self.hand_over(context, draft, clock::now(), payload)?;
+            self.hand_over(context, draft, Due::at_once(), payload)?;
         }
         let deadline = Deadline::in_ms(WARM_UP_MS_MAX);
         let warm = || self.outstanding.wait_below(1, deadline.but_at_most_ms(FULL_QUEUE_WAIT_MS));
@@ -195,7 +238,11 @@ impl<'a> Producer<'a> {
 
     fn closed_loop(&self, context: &Context, drafts: Generator, outstanding_max: u64) -> Result<u64, ClientError> {
         let mut payload = Vec::new();
+        let mut when = Shared::new(if outstanding_max < SHARED_FROM { 1 } else { SHARERS });
         for draft in drafts {
+            if self.outstanding.count() >= outstanding_max {
+                when.renew();
+            }
             let room = || self.outstanding.wait_below(outstanding_max, Deadline::in_ms(FULL_QUEUE_WAIT_MS));
             while !room() && !context.stop.asked() {
                 self.send_again(context)?;
@@ -203,7 +250,8 @@ impl<'a> Producer<'a> {
             if context.stop.asked() || self.ended(context)? {
                 break;
             }
-            if self.hand_over(context, draft, clock::now(), &mut payload)? == Then::End {
+            let due = when.next(self.counts.queue_full_waits.load(Ordering::Relaxed));
+            if self.hand_over(context, draft, due, &mut payload)? == Then::End {
                 break;
             }
         }
@@ -216,7 +264,7 @@ impl<'a> Producer<'a> {
             if context.stop.asked() || self.counts.ended() {
                 break;
             }
-            if self.hand_over(context, draft, clock::now(), &mut payload)? == Then::End {
+            if self.hand_over(context, draft, Due::at_once(), &mut payload)? == Then::End {
                 break;
             }
         }
@@ -235,7 +283,7 @@ impl<'a> Producer<'a> {
         &self,
         context: &Context,
         draft: Draft,
-        due: Nanos,
+        Due { due, now }: Due,
         payload: &mut Vec<u8>,
     ) -> Result<Then, ClientError> {
         let place = &self.client.logs[draft.log];
@@ -243,9 +291,9 @@ impl<'a> Producer<'a> {
         if let Some(outbox) = &self.outbox {
             outbox.want(place.id, draft.value)?;
         }
-        let invoked = self.journal.invoke(subject, due)?;
+        self.journal.invoke_at(subject, now, due)?;
         let sent = self.counts.sent.fetch_add(1, Ordering::Relaxed) + 1;
-        if invoked.since(due) > LATE_NS {
+        if now.since(due) > LATE_NS {
             self.counts.late.fetch_add(1, Ordering::Relaxed);
         }
         self.outstanding.add();
