@@ -4,7 +4,7 @@
 //! What was made and never needed has no name and is gone with the process. Deliberately absent: more than one ahead, and
 //! errors: who finds no successor makes one, and meets what is wrong there.
 
-use super::segment::Segment;
+use super::segment::{Segment, folder_of};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -33,8 +33,7 @@ enum Work {
 impl Ahead {
     /// For the journal at `path`.
     pub(super) fn new(path: &Path, run: u64) -> Ahead {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ahead { folder: folder.to_owned(), run, thread: None, asked: false }
+        Ahead { folder: folder_of(path).to_owned(), run, thread: None, asked: false }
     }
 
     /// Asks for a segment, unless one is under way.

@@ -24,6 +24,10 @@ pub(super) struct Segment {
 impl Segment {
     /// A new segment of `run`; the file must not exist.
     pub(super) fn create(path: &Path, run: u64) -> Result<Segment, JournalError> {
+        // Where the file system can, it has its header before it has its name: nobody reads one without.
+        if let Some(made) = Segment::bare(folder_of(path), run).ok().filter(|made| made.name(path)) {
+            return Ok(made);
+        }
         let failed = |what| move |source| JournalError::Io { path: path.to_owned(), what, source };
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(failed("create"))?;
         // Nothing is in it, and its name is wanted again should there be room later.
@@ -33,13 +37,17 @@ impl Segment {
     /// A new segment of `run` in `folder` without a name, which nobody sees and which ends with the process; its pages are
     /// in memory, so that no store into it waits for one.
     pub(super) fn unnamed(folder: &Path, run: u64) -> Result<Segment, JournalError> {
-        let failed = |source| JournalError::Io { path: folder.to_owned(), what: "create", source };
-        let mut how = OpenOptions::new();
-        how.read(true).write(true).custom_flags(OFlag::O_TMPFILE.bits());
-        let segment = Segment::over(how.open(folder).map_err(failed)?, folder, run)?;
+        let segment = Segment::bare(folder, run)?;
         // A kernel that cannot (before 5.14) brings each page at its first store.
         let _ = segment.map.advise(Advice::PopulateWrite);
         Ok(segment)
+    }
+
+    fn bare(folder: &Path, run: u64) -> Result<Segment, JournalError> {
+        let failed = |source| JournalError::Io { path: folder.to_owned(), what: "create", source };
+        let mut how = OpenOptions::new();
+        how.read(true).write(true).custom_flags(OFlag::O_TMPFILE.bits());
+        Segment::over(how.open(folder).map_err(failed)?, folder, run)
     }
 
     /// Gives an unnamed segment its name, and says whether that was possible; an existing file stays.
@@ -84,4 +92,9 @@ impl Segment {
         // `self` keeps it exclusive within this process.
         unsafe { std::slice::from_raw_parts_mut(self.map.as_mut_ptr().cast::<u64>(), SEGMENT_WORDS) }
     }
+}
+
+/// The folder of a journal's file.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
