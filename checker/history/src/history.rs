@@ -3,6 +3,7 @@
 use crate::ids::{LogId, Nanos, NodeId, ProcessId, WriterId};
 use crate::op::{Op, Record};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a process is for. Only [`Role::Drain`] reads are authoritative about what is *not* there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -44,12 +45,21 @@ pub struct Names {
     pub nodes: Vec<NodeId>,
     /// Load start: the zero of every printed time.
     pub epoch: Nanos,
+    /// What is journalled as a group's position and is none, by the group's number, e.g. `the partitions of topic-1`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub registers: BTreeMap<u32, String>,
 }
 
 impl Names {
     /// The log's name, or its number where it has none.
     pub fn log(&self, log: LogId) -> String {
         self.logs.get(log.0 as usize).cloned().unwrap_or_else(|| format!("log {}", log.0))
+    }
+
+    /// What a commit of `group` in `log` writes: the group's position, unless the group stands for a register.
+    pub fn position(&self, group: u32, log: LogId) -> String {
+        let of_group = || format!("group {group}'s position in {}", self.log(log));
+        self.registers.get(&group).cloned().unwrap_or_else(of_group)
     }
 
     /// The process's name, or its number where it has none.
