@@ -98,3 +98,16 @@ impl History {
         self.ops.push(op.with_records(start, records.len()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_register_is_called_by_its_name_and_a_group_by_its_number() {
+        let registers = BTreeMap::from([(103, "the number of partitions of t".to_owned())]);
+        let names = Names { logs: vec!["q-0".into()], registers, ..Names::default() };
+        assert_eq!(names.position(103, LogId(0)), "the number of partitions of t");
+        assert_eq!(names.position(3, LogId(0)), "group 3's position in q-0");
+    }
+}
