@@ -254,7 +254,7 @@ fn short_of(files: &Files, judgement: &Judgement, coverage: &Coverage) -> Vec<St
     let mut short: Vec<String> = Vec::new();
     match &files.end {
         None => short.push("the run has no end: its controller was killed, or it is still going on".into()),
-        Some(end) => short.extend(end.unhealed.iter().chain(&end.surprises).cloned()),
+        Some(end) => short.extend(end.unhealed.iter().chain(&end.surprises).chain(&end.unread).cloned()),
     }
     let asked = files.scenario.floors.clone();
     let exposed_min = asked.exposed_episodes_min;

@@ -84,6 +84,11 @@ impl Shape for Admin {
                 keeps_records: trims.then_some(KEEPS_RECORDS),
             })
         });
+        for topic in 0..TOPICS_MAX {
+            let name = topic_name(&prefix, topic);
+            crew.register(FIRST_REGISTER + topic, format!("the number of partitions of {name}"));
+            crew.register(FIRST_REGISTER + TOPICS_MAX + topic, format!("the version of {name}'s {CONFIG}"));
+        }
         crew.last("topics", |reader| Final::Topics { reader, group: FIRST_REGISTER, prefix });
         crew.plan(Queue::CLAIMS.iter().copied().chain([Claim::CommittedOffsetMonotonic]).collect())
     }

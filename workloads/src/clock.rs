@@ -45,6 +45,12 @@ impl Deadline {
         }
     }
 
+    /// An equal part of the time left for the next of so many.
+    pub fn share(self, among: u32) -> Deadline {
+        let left = self.remaining().unwrap_or_default() / among.max(1);
+        Deadline::in_ms(left.as_millis() as u64)
+    }
+
     /// True once no time is left.
     pub fn passed(self) -> bool {
         self.remaining().is_none()

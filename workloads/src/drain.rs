@@ -72,18 +72,13 @@ pub fn drain(
 ) -> Result<DrainReport, JournalError> {
     let mut report = DrainReport::default();
     for (n, place) in logs.iter().enumerate() {
-        let deadline = share(deadline, (logs.len() - n) as u32);
+        // So that a log without a leader does not leave the others unread.
+        let deadline = deadline.share((logs.len() - n) as u32);
         report
             .logs
             .push(Reader { cluster: &mut *cluster, place, deadline, window_bytes, journal, process }.read_log()?);
     }
     Ok(report)
-}
-
-/// An equal part of the time left for each of `logs`, so that one without a leader does not leave the others unread.
-fn share(deadline: Deadline, logs: u32) -> Deadline {
-    let left = deadline.remaining().unwrap_or_default() / logs.max(1);
-    Deadline::in_ms(left.as_millis() as u64)
 }
 
 struct Reader<'a> {

@@ -3,7 +3,8 @@
 //! An *effect* is what processing a record left behind: a record of an output log, a row of a sink. Effects are journalled as
 //! deliveries of the record they stem from to a group of their own, so that "every record has its effect, and one" is the
 //! same claim as "a group is handed every record, and once". **Invariant:** only what can be read after everything was healed
-//! counts as an effect; what could not be read is not journalled, and its claims are not judged.
+//! counts as an effect; what could not be read is journalled as no answer or not at all, and is told ([`Reader::unread`]), so that
+//! nobody takes it for judged.
 
 use crate::admin;
 use crate::clock::{self, Deadline};
@@ -12,6 +13,7 @@ use crate::sink::Sink;
 use crate::spec::LogPlace;
 use crate::wire::{Cluster, ConfigOf, Isolation, OffsetAt, Window, WireError};
 use history::{Kind, LogId, Offset, Outcome, ProcessId, Record, Value};
+use kafka_protocol::ResponseError;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -20,6 +22,8 @@ const WINDOW_BYTES: i32 = 1 << 20;
 const WINDOW_WAIT_MS: i32 = 100;
 const LOOKS: u32 = 5;
 const BETWEEN_LOOKS_MS: u64 = 50;
+/// What a register is that nobody wrote.
+const NO_VERSION: i64 = -1;
 /// A sequence of an output: the input log (8 bits), the input's offset (32 bits).
 const OFFSET_BITS: u32 = 32;
 
@@ -94,6 +98,8 @@ pub struct Reader<'a> {
     pub journal: &'a Journal,
     /// When to give up.
     pub deadline: Deadline,
+    /// What could not be read, and why.
+    pub unread: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -109,16 +115,18 @@ impl Reader<'_> {
             Final::Outputs { reader, group, source, logs } => {
                 for (input, output) in logs {
                     // What could not be read whole proves neither that an effect is missing nor that there is one.
-                    let Ok(effects) = self.effects(*input, *output) else { continue };
+                    let (effects, name) = (self.effects(*input, *output), self.name(*input));
+                    let Some(effects) = self.told(effects, || format!("the effects of {name}")) else { continue };
                     self.deliver((*reader, *group), *input, &effects)?;
                     self.passed((*reader, *group), source, *input)?;
                 }
                 Ok(())
             }
             Final::Rows { reader, group, source, sink, logs } => {
-                let Ok(sink) = Sink::open(sink) else { return Ok(()) };
+                let Some(sink) = self.told(Sink::open(sink), || "the sink".into()) else { return Ok(()) };
                 for log in logs {
-                    let Ok(rows) = sink.rows(*log) else { continue };
+                    let name = self.name(*log);
+                    let Some(rows) = self.told(sink.rows(*log), || format!("the rows of {name}")) else { continue };
                     self.deliver((*reader, *group), *log, &rows)?;
                     match (source, sink.position(*log)) {
                         (Some(source), _) => self.passed((*reader, *group), source, *log)?,
@@ -129,9 +137,13 @@ impl Reader<'_> {
                 Ok(())
             }
             Final::Topics { reader, group, prefix } => {
+                let whole = self.deadline;
                 for topic in 0..admin::TOPICS_MAX {
                     let name = admin::topic_name(prefix, topic);
+                    let left = admin::REGISTERS - 2 * topic;
+                    self.deadline = whole.share(left);
                     self.partitions((*reader, *group + topic), &name)?;
+                    self.deadline = whole.share(left - 1);
                     self.config((*reader, *group + admin::TOPICS_MAX + topic), &name)?;
                 }
                 Ok(())
@@ -139,44 +151,77 @@ impl Reader<'_> {
         }
     }
 
+    /// What was told; that nothing was is noted.
+    fn told<T, E: std::fmt::Display>(&mut self, told: Result<T, E>, what: impl FnOnce() -> String) -> Option<T> {
+        told.map_err(|error| self.unread.push(format!("{} could not be read after the load: {error}", what()))).ok()
+    }
+
     /// The most partitions that any of a few answers tells: a broker that is behind has forgotten nothing.
-    fn partitions(&mut self, (reader, group): (ProcessId, u32), topic: &str) -> Result<(), JournalError> {
-        let invoked = clock::now();
-        let mut most: Option<i64> = None;
-        for _ in 0..LOOKS {
-            if let Ok(view) = self.cluster.metadata(Some(&[topic]), self.deadline) {
-                let topic = view.topics.iter().find(|t| t.name == topic && t.error == 0);
-                most = most.max(Some(topic.map_or(-1, |t| t.partitions.len() as i64)));
+    fn partitions(&mut self, of: (ProcessId, u32), topic: &str) -> Result<(), JournalError> {
+        self.register(of, &format!("the number of partitions of {topic}"), |cluster, deadline| {
+            let view = cluster.metadata(Some(&[topic]), deadline)?;
+            let Some(told) = view.topics.iter().find(|t| t.name == topic) else { return Ok(NO_VERSION) };
+            match WireError::check("Metadata", told.error) {
+                Err(error) if is_unknown(&error) => Ok(NO_VERSION),
+                checked => checked.map(|()| told.partitions.len() as i64),
             }
-            if !clock::between_attempts(BETWEEN_LOOKS_MS, self.deadline) {
-                break;
-            }
-        }
-        let Some(most) = most else { return Ok(()) };
-        let subject = Subject { process: reader, kind: Kind::Committed, log: LogId(0), detail: of_group(group) };
-        self.journal.observe(subject, invoked, Answer::ok(Offset(most)))
+        })
     }
 
     /// The latest version of a topic's config that any of a few answers tells.
-    fn config(&mut self, (reader, group): (ProcessId, u32), topic: &str) -> Result<(), JournalError> {
-        let (invoked, of) = (clock::now(), ConfigOf::Topic(topic.to_owned()));
+    fn config(&mut self, of: (ProcessId, u32), topic: &str) -> Result<(), JournalError> {
+        let config = ConfigOf::Topic(topic.to_owned());
+        self.register(of, &format!("{} of {topic}", admin::CONFIG), |cluster, deadline| {
+            // A topic that there is not has no version either; whoever asks on for one that was never made has no time for others.
+            let configs = cluster.anybody(deadline, |c, d| match c.describe_configs(&config, d) {
+                Err(error) if is_unknown(&error) => Ok(BTreeMap::new()),
+                told => told,
+            })?;
+            let value = configs.get(admin::CONFIG).and_then(|config| config.value.as_deref());
+            Ok(value.and_then(admin::config_version).unwrap_or(NO_VERSION))
+        })
+    }
+
+    /// The latest version of a register of a few that `ask` is told; none at all is journalled as no answer, and noted.
+    fn register(
+        &mut self,
+        (reader, group): (ProcessId, u32),
+        what: &str,
+        ask: impl Fn(&mut Cluster, Deadline) -> Result<i64, WireError>,
+    ) -> Result<(), JournalError> {
+        let invoked = clock::now();
         let mut latest: Option<i64> = None;
+        let mut refused: Option<WireError> = None;
         for _ in 0..LOOKS {
-            if let Ok(configs) = self.cluster.anybody(self.deadline, |c, d| c.describe_configs(&of, d)) {
-                let value = configs.get(admin::CONFIG).and_then(|config| config.value.as_deref());
-                latest = latest.max(Some(value.and_then(admin::config_version).unwrap_or(-1)));
+            match ask(self.cluster, self.deadline) {
+                Ok(version) => latest = latest.max(Some(version)),
+                Err(error) => refused = Some(error),
             }
             if !clock::between_attempts(BETWEEN_LOOKS_MS, self.deadline) {
                 break;
             }
         }
-        let Some(latest) = latest else { return Ok(()) };
+        let answer = match (latest, refused) {
+            (Some(latest), _) => Answer::ok(Offset(latest)),
+            (None, Some(error)) => self.unanswered(what, &error),
+            (None, None) => return Ok(()),
+        };
         let subject = Subject { process: reader, kind: Kind::Committed, log: LogId(0), detail: of_group(group) };
-        self.journal.observe(subject, invoked, Answer::ok(Offset(latest)))
+        self.journal.observe(subject, invoked, answer)
+    }
+
+    fn unanswered(&mut self, what: &str, error: &WireError) -> Answer {
+        self.unread.push(format!("{what} could not be read after the load: {error}"));
+        Answer::error(Outcome::Unknown, error.code())
     }
 
     fn place(&self, log: LogId) -> Option<&LogPlace> {
         self.logs.iter().find(|place| place.id == log)
+    }
+
+    /// As printed.
+    fn name(&self, log: LogId) -> String {
+        self.place(log).map_or_else(|| format!("log {}", log.0), |place| format!("{}-{}", place.topic, place.partition))
     }
 
     fn ask(&mut self, id: &str, log: LogId) -> Option<Result<Offset, WireError>> {
@@ -188,7 +233,7 @@ impl Reader<'_> {
         let invoked = clock::now();
         let answer = match self.ask(id, log) {
             Some(Ok(offset)) => Answer::ok(offset),
-            Some(Err(error)) => Answer::error(Outcome::Unknown, error.code()),
+            Some(Err(error)) => self.unanswered(&format!("the position of {id} in {}", self.name(log)), &error),
             None => return Ok(()),
         };
         let subject = Subject { process: reader, kind: Kind::Committed, log, detail: of_group(group) };
@@ -199,6 +244,10 @@ impl Reader<'_> {
     fn passed(&mut self, of: (ProcessId, u32), source: &str, log: LogId) -> Result<(), JournalError> {
         match self.ask(source, log) {
             Some(Ok(offset)) if offset >= Offset(0) => self.store(of, log, offset),
+            Some(Err(error)) => {
+                self.unanswered(&format!("the position of {source} in {}", self.name(log)), &error);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -260,6 +309,11 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// True if there is no such topic.
+fn is_unknown(error: &WireError) -> bool {
+    error.broker() == Some(ResponseError::UnknownTopicOrPartition)
 }
 
 /// The effects in rising order, the second ones of a record apart from the first ones, the third ones apart from these …

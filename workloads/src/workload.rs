@@ -264,6 +264,8 @@ pub struct Plan {
     pub drain: ProcessId,
     /// What is read after the load beside the logs.
     pub finals: Vec<Final>,
+    /// What is journalled as a group's position and is none, by the group's number.
+    pub registers: BTreeMap<u32, String>,
     /// The first writer id that is free.
     pub next_writer: WriterId,
     /// What it makes judgeable.
@@ -279,13 +281,21 @@ pub struct Crew<'a> {
     clients: Vec<ClientSpec>,
     processes: Vec<ProcessName>,
     finals: Vec<Final>,
+    registers: BTreeMap<u32, String>,
     writers: u32,
 }
 
 impl<'a> Crew<'a> {
     /// Nobody yet.
     pub fn new(site: &'a Site) -> Crew<'a> {
-        Crew { site, clients: Vec::new(), processes: Vec::new(), finals: Vec::new(), writers: 0 }
+        Crew {
+            site,
+            clients: Vec::new(),
+            processes: Vec::new(),
+            finals: Vec::new(),
+            registers: BTreeMap::new(),
+            writers: 0,
+        }
     }
 
     /// A client process of one role, made by `role` from its ids; called after its name in the history. One that appends has
@@ -353,6 +363,11 @@ impl<'a> Crew<'a> {
         self.finals.push(make(reader));
     }
 
+    /// Names what is journalled as the position of a group that there is not.
+    pub fn register(&mut self, group: u32, name: String) {
+        self.registers.insert(group, name);
+    }
+
     /// The clients so far, to change what is not the usual.
     pub fn clients(&mut self) -> &mut [ClientSpec] {
         &mut self.clients
@@ -366,7 +381,15 @@ impl<'a> Crew<'a> {
         }
         let drain = self.member("drain", Role::Drain, self.site.first_writer);
         let next_writer = WriterId(self.site.first_writer.0 + self.writers);
-        Plan { clients: self.clients, processes: self.processes, drain, finals: self.finals, next_writer, claims }
+        Plan {
+            clients: self.clients,
+            processes: self.processes,
+            drain,
+            finals: self.finals,
+            registers: self.registers,
+            next_writer,
+            claims,
+        }
     }
 
     fn member(&mut self, name: &str, role: Role, writer: WriterId) -> ProcessId {

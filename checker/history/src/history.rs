@@ -3,6 +3,7 @@
 use crate::ids::{LogId, Nanos, NodeId, ProcessId, WriterId};
 use crate::op::{Op, Record};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a process is for. Only [`Role::Drain`] reads are authoritative about what is *not* there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -44,12 +45,21 @@ pub struct Names {
     pub nodes: Vec<NodeId>,
     /// Load start: the zero of every printed time.
     pub epoch: Nanos,
+    /// What is journalled as a group's position and is none, by the group's number, e.g. `the partitions of topic-1`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub registers: BTreeMap<u32, String>,
 }
 
 impl Names {
     /// The log's name, or its number where it has none.
     pub fn log(&self, log: LogId) -> String {
         self.logs.get(log.0 as usize).cloned().unwrap_or_else(|| format!("log {}", log.0))
+    }
+
+    /// What a commit of `group` in `log` writes: the group's position, unless the group stands for a register.
+    pub fn position(&self, group: u32, log: LogId) -> String {
+        let of_group = || format!("group {group}'s position in {}", self.log(log));
+        self.registers.get(&group).cloned().unwrap_or_else(of_group)
     }
 
     /// The process's name, or its number where it has none.
@@ -86,5 +96,18 @@ impl History {
         let start = self.records.len();
         self.records.extend_from_slice(records);
         self.ops.push(op.with_records(start, records.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_register_is_called_by_its_name_and_a_group_by_its_number() {
+        let registers = BTreeMap::from([(103, "the number of partitions of t".to_owned())]);
+        let names = Names { logs: vec!["q-0".into()], registers, ..Names::default() };
+        assert_eq!(names.position(103, LogId(0)), "the number of partitions of t");
+        assert_eq!(names.position(3, LogId(0)), "group 3's position in q-0");
     }
 }

@@ -45,11 +45,10 @@ fn went_back(history: &History, stream: &Stream) -> Vec<Finding> {
         }
         if let Some(high) = highest.filter(|high| commit.op.offset < high.op.offset) {
             let sentence = format!(
-                "{} committed {} for group {} in {} after {} had been acknowledged",
+                "{} set {} to {} after {} had been acknowledged",
                 history.names.process(commit.op.process()),
+                history.names.position(stream.group, stream.log),
                 commit.op.offset.0,
-                stream.group,
-                history.names.log(stream.log),
                 high.op.offset.0,
             );
             let ops = vec![high.op, commit.op];
@@ -101,9 +100,8 @@ fn from_zones(history: &History, stream: &Stream, violation: &Violation, op: &im
 
 fn lost(history: &History, stream: &Stream, back: Offset, gone: Offset, ops: Vec<Op>) -> Finding {
     let sentence = format!(
-        "group {}'s position in {} was {} again after {} had been committed over it",
-        stream.group,
-        history.names.log(stream.log),
+        "{} was {} again after {} had been committed over it",
+        history.names.position(stream.group, stream.log),
         back.0,
         gone.0,
     );
@@ -112,9 +110,8 @@ fn lost(history: &History, stream: &Stream, back: Offset, gone: Offset, ops: Vec
 
 fn from_nowhere(history: &History, stream: &Stream, read: &Op, ops: Vec<Op>) -> Finding {
     let sentence = format!(
-        "group {}'s position in {} was told to be {}, which nobody had committed by then",
-        stream.group,
-        history.names.log(stream.log),
+        "{} was told to be {}, which nobody had committed by then",
+        history.names.position(stream.group, stream.log),
         read.offset.0,
     );
     finding(FindingKind::CommitFromNowhere, stream, read.offset, ops, sentence)

@@ -83,6 +83,7 @@ impl Clients {
         let plan = plan(scenario, cluster, folder, manifest.names.run)?;
         manifest.names.logs = cluster.logs.iter().map(|l| format!("{}-{}", l.topic, l.partition)).collect();
         manifest.names.processes = plan.processes;
+        manifest.names.registers = plan.registers;
         manifest.write(folder).map_err(Failure::internal)?;
         let mut clients = Clients {
             clients: Vec::new(),

@@ -19,13 +19,14 @@ pub const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const WHOLE_MS_MAX: u64 = 20_000;
 const DRAIN_MS_MAX: u64 = 60_000;
 
-/// Waits until every replica is back in sync, then reads every log from start to end, with the limit that consumers had.
+/// Waits until every replica is back in sync, then reads every log from start to end, with the limit that consumers had, and
+/// what is to be read beside the logs; says what of the latter could not be read.
 pub fn drain(
     cluster: &mut Cluster,
     clients: &Clients,
     folder: &RunFolder,
     (run, scenario): (u64, &Scenario),
-) -> Result<DrainReport, Failure> {
+) -> Result<(DrainReport, Vec<String>), Failure> {
     let mut wire = cluster.wire();
     let whole = Deadline::in_ms(WHOLE_MS_MAX);
     for logs in cluster.logs.chunk_by(|a, b| a.topic == b.topic) {
@@ -38,11 +39,15 @@ pub fn drain(
     let window = limit.unwrap_or(WINDOW_BYTES).clamp(1, WINDOW_BYTES);
     let report =
         read_all(&mut wire, &cluster.logs, deadline, window, (&journal, clients.drain)).map_err(Failure::internal)?;
-    let mut reader = finals::Reader { cluster: &mut wire, logs: &cluster.logs, journal: &journal, deadline };
-    for last in &clients.finals {
+    // As patient as with the logs, however long these took.
+    let deadline = Deadline::in_ms(DRAIN_MS_MAX);
+    let mut reader =
+        finals::Reader { cluster: &mut wire, logs: &cluster.logs, journal: &journal, deadline, unread: Vec::new() };
+    for (n, last) in clients.finals.iter().enumerate() {
+        reader.deadline = deadline.share((clients.finals.len() - n) as u32);
         reader.read(last).map_err(Failure::internal)?;
     }
-    Ok(report)
+    Ok((report, reader.unread))
 }
 
 /// Writes `history.arrow` and `replicas.arrow` from journals and disks. The history is last: as long as it is missing,

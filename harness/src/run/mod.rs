@@ -100,6 +100,9 @@ pub struct End {
     pub unhealed: Option<String>,
     /// Nodes that ended without being asked to.
     pub surprises: Vec<String>,
+    /// What should have been read after the load beside the logs and could not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
 }
 
 /// Everything between the first process and the last. Errors keep the folder and say so.
@@ -134,14 +137,14 @@ fn go_through(
     };
     let broken = break_it::break_it(job, interrupt, folder, field)?;
     clients.stop(processes);
-    let drained = collect::drain(&mut cluster, &clients, folder, (manifest.names.run, &job.scenario))?;
+    let (drained, unread) = collect::drain(&mut cluster, &clients, folder, (manifest.names.run, &job.scenario))?;
     cluster.nodes.notice(processes);
     let surprises: Vec<String> = cluster.nodes.surprises().iter().map(|s| surprise(folder, s)).collect();
     cluster.nodes.stop_all(processes, collect::STOP_DEADLINE);
     let surprises = [surprises, cluster.nodes.holds().release(processes)].concat();
     let complete = drained.is_complete();
     job.tell(&format!("drained {} logs, {}", drained.logs.len(), if complete { "complete" } else { "incomplete" }));
-    Ok(End { at: clock::now(), interrupted: interrupt.heard(), unhealed: broken.unhealed, surprises })
+    Ok(End { at: clock::now(), interrupted: interrupt.heard(), unhealed: broken.unhealed, surprises, unread })
 }
 
 fn surprise(folder: &RunFolder, surprise: &nodes::Surprise) -> String {

@@ -231,7 +231,7 @@ fn append(entry: Entry, op: Op, logs: &mut Builder) -> Result<(), ReadError> {
 /// # Errors
 /// As the writer has them.
 pub fn write(history: &History, out: &mut impl Write) -> io::Result<()> {
-    let Names { run, logs, processes, nodes, epoch } = history.names.clone();
+    let Names { run, logs, processes, nodes, epoch, .. } = history.names.clone();
     let header = Header { stormglass_history: VERSION, run, epoch_ns: epoch.0, logs, nodes, processes };
     line(&header, out)?;
     history.ops.iter().try_for_each(|op| line(&entry_of(history, op), out))
