@@ -94,6 +94,7 @@ fn ask(wire: &mut Wire, key: ApiKey, version: i16) -> bool {
         ApiKey::OffsetDelete => small!(OffsetDeleteRequest::default().with_group_id(text.into())),
         ApiKey::AddPartitionsToTxn => small!(AddPartitionsToTxnRequest::default()),
         ApiKey::AddOffsetsToTxn => small!(AddOffsetsToTxnRequest::default()),
+        ApiKey::DescribeQuorum => small!(DescribeQuorumRequest::default()),
         ApiKey::EndTxn => small!(EndTxnRequest::default()),
         ApiKey::WriteTxnMarkers => small!(WriteTxnMarkersRequest::default()),
         ApiKey::DescribeProducers => small!(DescribeProducersRequest::default()),

@@ -77,7 +77,7 @@ const TABLE: &[(&[&str], i32, &[&str])] = &[
     ),
     (&["run", "--workload", "grup"], 64, &["did you mean `group`?"]),
     (&["run", "--client", "librdkafk"], 64, &["did you mean `librdkafka`?"]),
-    (&["run", "--workload", "group", "--client", "wire"], 64, &["neither"]),
+    (&["run", "--workload", "group", "--client", "wire"], 64, &["joins no groups"]),
 ];
 
 #[test]

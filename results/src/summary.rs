@@ -52,9 +52,18 @@ pub struct Summary<'a> {
 impl Summary<'_> {
     /// The text, with a newline at its end.
     pub fn text(&self) -> String {
+        let whole = self.showing(FAULTS_MAX);
+        match whole.lines().count().saturating_sub(LINES_MAX) {
+            0 => whole,
+            // One more for the line that says how many are not shown.
+            over => self.showing(FAULTS_MAX.saturating_sub(over + 1)),
+        }
+    }
+
+    fn showing(&self, faults_max: usize) -> String {
         let mut page = Page::new(COLUMNS_MAX);
         self.head(&mut page);
-        coverage(&mut page, &self.verdict.coverage);
+        coverage(&mut page, &self.verdict.coverage, faults_max);
         self.operations(&mut page);
         timing(&mut page, &self.verdict.timing, self.names);
         self.disks(&mut page);
@@ -146,15 +155,15 @@ impl Summary<'_> {
     }
 }
 
-fn coverage(page: &mut Page, coverage: &Coverage) {
+fn coverage(page: &mut Page, coverage: &Coverage, faults_max: usize) {
     let total = &coverage.total;
     let risk = plural(total.acks_at_risk, "acknowledged record");
     page.entry("faults", &format!("{}; {risk} at risk", parts(total)));
-    for (fault, tally) in coverage.faults.iter().take(FAULTS_MAX) {
+    for (fault, tally) in coverage.faults.iter().take(faults_max) {
         let evidence: Vec<_> = tally.evidence.iter().map(|(what, times)| format!("{what} {times}")).collect();
         page.entry(&format!("  {fault}"), &format!("{}  {}", parts(tally), evidence.join(", ")));
     }
-    page.more(coverage.faults.len().saturating_sub(FAULTS_MAX), "fault");
+    page.more(coverage.faults.len().saturating_sub(faults_max), "fault");
 }
 
 fn parts(tally: &FaultTally) -> String {

@@ -52,8 +52,17 @@ fn parse(text: &str) -> Result<Told, String> {
     if !table.contains_key("workload") {
         return Err("it names no workload: write e.g. workload = \"group\"".into());
     }
-    let workload = table.try_into().map_err(|e: toml::de::Error| explained(e.message()))?;
+    let workload = in_full(table)?.try_into().map_err(|e: toml::de::Error| explained(e.message()))?;
     Ok(Told { workload, client })
+}
+
+/// With what the file does not say as it usually is. A name that nobody knows is left to be refused.
+fn in_full(told: toml::Table) -> Result<toml::Table, String> {
+    let named = told.get("workload").and_then(toml::Value::as_str);
+    let Some(row) = Workload::ALL.iter().find(|row| Some(row.name) == named) else { return Ok(told) };
+    let mut full = toml::Table::try_from((row.usual)()).map_err(|e| e.to_string())?;
+    full.extend(told.into_iter().filter(|(key, _)| key != "workload"));
+    Ok(full)
 }
 
 /// What serde says of an unknown name, with the nearest that it lists.

@@ -137,7 +137,7 @@ mod tests {
     /// The workloads that each library can be used for, as the manual says.
     #[test]
     fn every_library_plays_every_workload_but_those_it_refuses_with_a_reason() {
-        let wire = ["queue", "transactions", "compacted", "list-offsets", "admin", "bank"];
+        let wire = ["queue", "transactions", "rival-transactions", "compacted", "list-offsets", "admin", "bank"];
         for row in Workload::ALL {
             let plan = (row.usual)().shape().plan(&site());
             let roles = || plan.clients.iter().flat_map(|client| &client.roles);
