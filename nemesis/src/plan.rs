@@ -426,11 +426,12 @@ mod tests {
 
     #[test]
     fn what_is_too_short_says_how_long_is_long_enough() {
-        for kind in FaultKind::all() {
+        let here = ground(1, Timing::default());
+        let mut possible = FaultKind::all().filter(|kind| kind.impossible(&here).is_none()).peekable();
+        assert!(possible.peek().is_some());
+        for kind in possible {
             let draw = |ms| Plan::draw(7, &Mix::only(kind), ms, ground(1, Timing::default()));
-            let Err(PlanError::TooShort { needed_ms, .. }) = draw(100) else {
-                panic!("{kind} fits into a tenth of a second")
-            };
+            let Err(PlanError::TooShort { needed_ms, .. }) = draw(1000) else { panic!("{kind} fits into a second") };
             assert!(draw(needed_ms * 2).is_ok(), "{kind} {needed_ms}");
         }
     }
