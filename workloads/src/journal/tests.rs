@@ -70,9 +70,10 @@ fn replies_concluded_together_span_segments_and_share_a_time_after_the_question(
     let before = clock::now();
     journal.complete_all(&replies).unwrap();
     let mut seen = Vec::new();
-    let each = |entry: Entry<'_>| match entry {
-        Entry::Return { detail, returned, .. } => seen.push((detail, returned)),
-        _ => {}
+    let each = |entry: Entry<'_>| {
+        if let Entry::Return { detail, returned, .. } = entry {
+            seen.push((detail, returned));
+        }
     };
     assert_eq!(read(&path, each).unwrap().segments, 2);
     let at = seen[0].1;

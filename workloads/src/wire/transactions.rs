@@ -58,8 +58,8 @@ impl Connection {
             .with_v3_and_below_producer_epoch(of.epoch)
             .with_v3_and_below_topics(topics.iter().map(topic).collect());
         let answer = self.call(&request, deadline)?;
-        let told = answer.results_by_topic_v3_and_below.iter().flat_map(|topic| &topic.results_by_partition);
-        told.map(|p| WireError::check("AddPartitionsToTxn", p.partition_error_code)).collect()
+        let mut told = answer.results_by_topic_v3_and_below.iter().flat_map(|topic| &topic.results_by_partition);
+        told.try_for_each(|p| WireError::check("AddPartitionsToTxn", p.partition_error_code))
     }
 
     fn end_transaction(&mut self, of: &Transactional, commits: bool, deadline: Deadline) -> Result<(), WireError> {

@@ -132,7 +132,7 @@ enum Workload {
     Kafka(Box<Kafka>),
     Registers(Registers),
     Mutex(Mutex),
-    ListAppend(ListAppend),
+    ListAppend(Box<ListAppend>),
 }
 
 impl Workload {
@@ -146,7 +146,7 @@ impl Workload {
             "acquire" | "release" => Some(Workload::Mutex(Mutex::default())),
             "txn" => match op.members().and_then(first)?.as_str() {
                 "send" | "poll" => Some(Workload::Kafka(Box::new(Kafka::new()))),
-                "append" | "r" => Some(Workload::ListAppend(ListAppend::default())),
+                "append" | "r" => Some(Workload::ListAppend(Box::default())),
                 _ => None,
             },
             _ => None,
