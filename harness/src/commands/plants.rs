@@ -37,15 +37,14 @@ pub fn plants(args: &PlantsArgs) -> Result<Exit, Failure> {
         let outcome = chase(plant, first, args)?;
         if let Outcome::Caught { seed, claims, .. } = &outcome {
             schedules.entry(plant.arguments).or_insert(*seed);
-            let typed = parsed(&format!("stormglass run {}", plant.arguments))?;
-            let here = broken.entry(run::scenario(&typed)?.workload.name().into());
+            let here = broken.entry(run::scenario(&sound(plant.arguments)?)?.workload.name().into());
             here.or_default().extend(claims.iter().copied().chain([claim_of(plant)]));
         }
         exits.push(exit_of(&outcome));
         terminal::say(&line(plant, &outcome));
     }
     for (arguments, seed) in schedules {
-        let judged = once(&parsed(&format!("stormglass run {arguments}"))?, seed, args)?;
+        let judged = once(&sound(arguments)?, seed, args)?;
         let accused = judged.exit == Exit::Violation;
         exits.push(if accused { Exit::Violation } else { Exit::Pass });
         let word = if accused { "ACCUSED" } else { "not accused" };
@@ -84,6 +83,11 @@ fn chase(plant: &Plant, first: u64, args: &PlantsArgs) -> Result<Outcome, Failur
         }
     }
     Ok(Outcome::Missed { runs: 0 })
+}
+
+/// The same run of a broker that nothing is wrong with.
+fn sound(arguments: &str) -> Result<RunArgs, Failure> {
+    parsed(&format!("stormglass run {arguments}"))
 }
 
 fn parsed(command: &str) -> Result<RunArgs, Failure> {

@@ -2,20 +2,13 @@
 //!
 //! A record that was half written must not be acknowledged, and must not be there when the node comes back.
 
-use super::{DISKS, break_disks, shows_felt, wrong_ms};
-use crate::aim::Aim;
+use super::bad_disk::BadDisk;
 use crate::disk::DiskFault;
-use crate::episode::Episode;
-use crate::fault::{Asked, Family, Fault, Need};
-use crate::ground::Timing;
-use crate::scene::{Scene, Skip};
-use crate::step::Script;
-use std::ops::RangeInclusive;
 
 /// The harm.
 pub struct DiskFull;
 
-impl Fault for DiskFull {
+impl BadDisk for DiskFull {
     fn pattern(&self) -> &'static str {
         "disk-full-{}"
     }
@@ -28,32 +21,8 @@ impl Fault for DiskFull {
         "a write was cut short or refused with ENOSPC"
     }
 
-    fn family(&self) -> Family {
-        Family::Disk
-    }
-
-    fn need(&self) -> Need {
-        Need::Disk
-    }
-
-    fn aims(&self) -> &'static [Aim] {
-        DISKS
-    }
-
-    fn hold_ms(&self, aim: Aim, timing: &Timing) -> RangeInclusive<u64> {
-        wrong_ms(aim, timing)
-    }
-
-    fn duration_ms(&self, _: &Timing, hold_ms: u64) -> u64 {
-        hold_ms
-    }
-
-    fn script(&self, scene: &Scene, asked: Asked, _: &Timing) -> Result<Script, Skip> {
+    fn wrong(&self, pick: u32) -> DiskFault {
         const RANGE_BYTES: u32 = 64 << 10;
-        break_disks(scene, asked, DiskFault::Full { bytes_left: u64::from(asked.pick % RANGE_BYTES) })
-    }
-
-    fn effective(&self, episode: &Episode) -> bool {
-        episode.aimed().all(|target| shows_felt(episode, target))
+        DiskFault::Full { bytes_left: u64::from(pick % RANGE_BYTES) }
     }
 }

@@ -2,20 +2,13 @@
 //!
 //! Nothing may be lost by it; what waits for a sync waits.
 
-use super::{DISKS, break_disks, shows_felt, wrong_ms};
-use crate::aim::Aim;
+use super::bad_disk::BadDisk;
 use crate::disk::DiskFault;
-use crate::episode::Episode;
-use crate::fault::{Asked, Family, Fault, Need};
-use crate::ground::Timing;
-use crate::scene::{Scene, Skip};
-use crate::step::Script;
-use std::ops::RangeInclusive;
 
 /// The harm.
 pub struct FsyncSlow;
 
-impl Fault for FsyncSlow {
+impl BadDisk for FsyncSlow {
     fn pattern(&self) -> &'static str {
         "fsync-slow-{}"
     }
@@ -28,32 +21,8 @@ impl Fault for FsyncSlow {
         "an fsync was held up"
     }
 
-    fn family(&self) -> Family {
-        Family::Disk
-    }
-
-    fn need(&self) -> Need {
-        Need::Disk
-    }
-
-    fn aims(&self) -> &'static [Aim] {
-        DISKS
-    }
-
-    fn hold_ms(&self, aim: Aim, timing: &Timing) -> RangeInclusive<u64> {
-        wrong_ms(aim, timing)
-    }
-
-    fn duration_ms(&self, _: &Timing, hold_ms: u64) -> u64 {
-        hold_ms
-    }
-
-    fn script(&self, scene: &Scene, asked: Asked, _: &Timing) -> Result<Script, Skip> {
+    fn wrong(&self, pick: u32) -> DiskFault {
         const RANGE_MS: u32 = 950;
-        break_disks(scene, asked, DiskFault::FsyncSlow { ms: u64::from(50 + asked.pick % RANGE_MS) })
-    }
-
-    fn effective(&self, episode: &Episode) -> bool {
-        episode.aimed().all(|target| shows_felt(episode, target))
+        DiskFault::FsyncSlow { ms: u64::from(50 + pick % RANGE_MS) }
     }
 }

@@ -3,15 +3,8 @@
 //! What cannot be read must be an error to whoever asked, never an empty answer that looks like the end of the log; what could not
 //! be written must not be acknowledged.
 
-use super::{DISKS, break_disks, shows_felt, wrong_ms};
-use crate::aim::Aim;
+use super::bad_disk::BadDisk;
 use crate::disk::DiskFault;
-use crate::episode::Episode;
-use crate::fault::{Asked, Family, Fault, Need};
-use crate::ground::Timing;
-use crate::scene::{Scene, Skip};
-use crate::step::Script;
-use std::ops::RangeInclusive;
 
 const SHARES_PPM: [u32; 3] = [10_000, 200_000, 1_000_000];
 
@@ -24,7 +17,7 @@ pub enum IoError {
     Writes,
 }
 
-impl Fault for IoError {
+impl BadDisk for IoError {
     fn pattern(&self) -> &'static str {
         match self {
             IoError::Reads => "read-error-{}",
@@ -50,36 +43,11 @@ impl Fault for IoError {
         }
     }
 
-    fn family(&self) -> Family {
-        Family::Disk
-    }
-
-    fn need(&self) -> Need {
-        Need::Disk
-    }
-
-    fn aims(&self) -> &'static [Aim] {
-        DISKS
-    }
-
-    fn hold_ms(&self, aim: Aim, timing: &Timing) -> RangeInclusive<u64> {
-        wrong_ms(aim, timing)
-    }
-
-    fn duration_ms(&self, _: &Timing, hold_ms: u64) -> u64 {
-        hold_ms
-    }
-
-    fn script(&self, scene: &Scene, asked: Asked, _: &Timing) -> Result<Script, Skip> {
-        let ppm = SHARES_PPM[asked.pick as usize % SHARES_PPM.len()];
-        let fault = match self {
+    fn wrong(&self, pick: u32) -> DiskFault {
+        let ppm = SHARES_PPM[pick as usize % SHARES_PPM.len()];
+        match self {
             IoError::Reads => DiskFault::ReadsFail { ppm },
             IoError::Writes => DiskFault::WritesFail { ppm },
-        };
-        break_disks(scene, asked, fault)
-    }
-
-    fn effective(&self, episode: &Episode) -> bool {
-        episode.aimed().all(|target| shows_felt(episode, target))
+        }
     }
 }

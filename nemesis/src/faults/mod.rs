@@ -1,6 +1,7 @@
 //! The harms, one a file.
 
 pub mod ahead;
+mod bad_disk;
 pub mod clock_drift;
 pub mod clock_jump;
 pub mod clock_strobe;
