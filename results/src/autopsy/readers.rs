@@ -42,11 +42,12 @@ pub fn unprocessed(history: &History, passed: &Passed<'_>) -> Vec<Death> {
     let groups = groups(history, passed.log);
     let number = group_of(history, passed.by);
     let group = groups.iter().find(|group| group.number == number);
+    let of_effects = group.is_some_and(|group| is_of_effects(history, group));
     let existing = existing(history, passed.log);
     let mut alike: BTreeMap<Alike, Vec<i64>> = BTreeMap::new();
     for offset in passed.stretches.iter().flat_map(|(first, last)| existing.range(*first..=*last)) {
         let told = match group {
-            Some(group) if is_of_effects(history, group) => effect(history, &groups, group, *offset),
+            Some(group) if of_effects => effect(history, &groups, group, *offset),
             Some(group) => member(group, *offset),
             None => (Stage::C1, Certainty::Proven, Vec::new()),
         };
