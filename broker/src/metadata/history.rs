@@ -1,9 +1,13 @@
 //! The committed log of a run, read from the folder a controller left behind: who led what, when, under which epoch.
 //!
 //! Reads only; the controller may be dead, or alive on another copy. What was never committed, or had no effect because it was decided
-//! upon an older image, is left out. If the oldest segments are gone, the history begins later.
+//! upon an older image, is left out. If the oldest segments are gone, the history begins later; where another voter's snapshot took the
+//! place of entries, it has a gap.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use openraft::EntryPayload;
 use serde::Serialize;
@@ -12,7 +16,7 @@ use super::{
     ids::{TopicPartition, Version},
     image::PartitionImage,
     raft::{
-        Entry,
+        Entry, LogId,
         files::{self, FilesError},
         journal::Line,
     },
@@ -62,38 +66,95 @@ pub fn partitions(batches: &[CommittedBatch]) -> Vec<PartitionState> {
 }
 
 fn effective(lines: Vec<Line>) -> Vec<CommittedBatch> {
-    let (entries, committed) = committed(lines);
-    let mut version = None;
+    let entries = committed(lines);
+    let built_upon: BTreeSet<u64> = entries.values().filter_map(base_of).collect();
+    // The image's version after the entry before; none if entries are missing in front.
+    let mut version = Some(Version(0));
+    let mut expected = 0;
     let mut batches = Vec::new();
-    for entry in entries.into_values().take_while(|entry| Some(entry.log_id.index) <= committed) {
-        let index = Version(entry.log_id.index);
-        if let EntryPayload::Normal(Proposal { base, stamp, records }) = entry.payload
-            && version.is_none_or(|version| version == base)
-        {
-            version = Some(index);
-            batches.push(CommittedBatch { version: index, base, stamp, records });
+    for entry in entries.into_values() {
+        let index = entry.log_id.index;
+        if index > expected.max(1) {
+            version = None;
+        }
+        expected = index.saturating_add(1);
+        let EntryPayload::Normal(Proposal { base, stamp, records }) = entry.payload else { continue };
+        let took_effect = match version {
+            Some(version) => version == base,
+            None => base.0.saturating_add(1) == index || built_upon.contains(&index),
+        };
+        if took_effect {
+            version = Some(Version(index));
+            batches.push(CommittedBatch { version: Version(index), base, stamp, records });
         }
     }
     batches
 }
 
-fn committed(lines: Vec<Line>) -> (BTreeMap<u64, Entry>, Option<u64>) {
-    let mut entries = BTreeMap::new();
-    let mut committed = None;
+fn base_of(entry: &Entry) -> Option<u64> {
+    match &entry.payload {
+        EntryPayload::Normal(proposal) => Some(proposal.base.0),
+        _ => None,
+    }
+}
+
+/// The entries of which the lines prove that they were committed.
+fn committed(lines: Vec<Line>) -> BTreeMap<u64, Entry> {
+    let mut log = Log::default();
     for line in lines {
+        log.take(line);
+    }
+    log.entries.split_off(&log.proven);
+    log.entries
+}
+
+/// Entries as they were appended, purged ones too. An entry is proven by a commit that names it or one appended after it.
+#[derive(Default)]
+struct Log {
+    entries: BTreeMap<u64, Entry>,
+    committed: Option<LogId>,
+    /// Entries below this index are proven.
+    proven: u64,
+}
+
+impl Log {
+    fn take(&mut self, line: Line) {
         match line {
             Line::Entry(entry) => {
-                entries.insert(entry.log_id.index, entry);
+                self.entries.insert(entry.log_id.index, entry);
             }
             Line::Truncate { since } => {
-                entries.split_off(&since);
+                self.entries.split_off(&since);
             }
-            Line::Committed(log_id) => committed = committed.max(Some(log_id.index)),
-            Line::Head(head) => committed = committed.max(head.committed.map(|log_id| log_id.index)),
-            Line::Vote(_) | Line::Purge(_) => {}
+            Line::Committed(log_id) => self.committed = self.committed.max(Some(log_id)),
+            Line::Purge(log_id) => self.purge(log_id),
+            Line::Head(head) => {
+                self.committed = self.committed.max(head.committed);
+                if let Some(purged) = head.purged {
+                    self.purge(purged);
+                }
+            }
+            Line::Vote(_) => return,
+        }
+        self.prove(self.committed);
+    }
+
+    fn prove(&mut self, committed: Option<LogId>) {
+        if let Some(committed) = committed.filter(|committed| self.holds(*committed)) {
+            self.proven = self.proven.max(committed.index.saturating_add(1));
         }
     }
-    (entries, committed)
+
+    fn holds(&self, id: LogId) -> bool {
+        self.entries.get(&id.index).is_some_and(|entry| entry.log_id == id)
+    }
+
+    /// What is in a snapshot was committed. If another voter made it, what this one had appended need not be what is in it.
+    fn purge(&mut self, upto: LogId) {
+        self.prove(Some(upto));
+        let proven = self.proven;
+        self.entries.retain(|index, _| *index < proven || *index > upto.index);
+    }
 }
 
 type State = (TopicPartition, Option<Election>, PartitionImage);
@@ -124,18 +185,33 @@ fn born(topic: &str, first: usize, partitions: &[PartitionImage]) -> Vec<State> 
 
 #[cfg(test)]
 mod tests {
-    use openraft::{CommittedLeaderId, LogId};
+    use openraft::CommittedLeaderId;
 
     use super::*;
-    use crate::metadata::{ids::ControllerId, raft::journal::Head};
+    use crate::metadata::{
+        ids::ControllerId,
+        raft::{Types, journal::Head},
+    };
 
-    fn log_id(index: u64) -> LogId<ControllerId> {
+    fn log_id(index: u64) -> LogId {
         LogId::new(CommittedLeaderId::new(1, ControllerId(100)), index)
     }
 
+    fn entry_of(term: u64, index: u64, payload: EntryPayload<Types>) -> Line {
+        let log_id = LogId::new(CommittedLeaderId::new(term, ControllerId(100)), index);
+        Line::Entry(Entry { log_id, payload })
+    }
+
+    fn proposal(base: u64) -> EntryPayload<Types> {
+        EntryPayload::Normal(Proposal { base: Version(base), stamp: Stamp::default(), records: Vec::new() })
+    }
+
     fn entry(index: u64, base: u64) -> Line {
-        let proposal = Proposal { base: Version(base), stamp: Stamp::default(), records: Vec::new() };
-        Line::Entry(Entry { log_id: log_id(index), payload: EntryPayload::Normal(proposal) })
+        entry_of(1, index, proposal(base))
+    }
+
+    fn blank(index: u64) -> Line {
+        entry_of(1, index, EntryPayload::Blank)
     }
 
     fn versions(lines: &[Line]) -> Vec<u64> {
@@ -144,24 +220,40 @@ mod tests {
 
     #[test]
     fn only_what_was_committed_and_took_effect_is_history() {
-        let lines = [entry(2, 0), entry(3, 0), entry(4, 2), entry(5, 4), Line::Committed(log_id(4))];
+        let lines = [blank(1), entry(2, 0), entry(3, 0), entry(4, 2), entry(5, 4), Line::Committed(log_id(4))];
         assert_eq!(versions(&lines), [2, 4]);
-        assert_eq!(versions(&lines[..4]), [0_u64; 0]);
+        assert_eq!(versions(&lines[..5]), [0_u64; 0]);
     }
 
     #[test]
     fn what_was_truncated_is_not_history_and_what_was_purged_is() {
-        let committed = Line::Committed(log_id(5));
-        let replaced = [entry(2, 0), entry(4, 2), Line::Truncate { since: 4 }, entry(5, 2), committed.clone()];
-        assert_eq!(versions(&replaced), [2, 5]);
-        let purged = [entry(2, 0), entry(4, 2), committed, Line::Purge(log_id(4))];
-        assert_eq!(versions(&purged), [2, 4]);
+        let committed = Line::Committed(log_id(3));
+        let replaced =
+            [entry(1, 0), entry(2, 1), Line::Truncate { since: 2 }, blank(2), entry(3, 1), committed.clone()];
+        assert_eq!(versions(&replaced), [1, 3]);
+        let purged = [entry(1, 0), entry(2, 1), entry(3, 2), committed, Line::Purge(log_id(2))];
+        assert_eq!(versions(&purged), [1, 2, 3]);
     }
 
     #[test]
-    fn without_the_oldest_segments_history_begins_later() {
+    fn what_another_voters_snapshot_replaced_is_history_only_if_it_was_committed_before() {
+        let mine = [entry(1, 0), entry(2, 1), Line::Committed(log_id(2)), entry(3, 2)];
+        let newer = |index| LogId::new(CommittedLeaderId::new(2, ControllerId(100)), index);
+        let given = Line::Head(Head { committed: Some(newer(9)), purged: Some(newer(9)), vote: None });
+        let later = [(11, 9), (12, 9), (13, 11)].map(|(index, base)| entry_of(2, index, proposal(base)));
+        let end = [Line::Committed(newer(13))];
+        let lines = [&mine[..], &[given, entry_of(2, 10, EntryPayload::Blank)], &later, &end].concat();
+        assert_eq!(versions(&lines), [1, 2, 11, 13]);
+        // Its own snapshot holds what it had appended itself.
+        assert_eq!(versions(&[&mine[..], &[Line::Purge(log_id(3))]].concat()), [1, 2, 3]);
+    }
+
+    #[test]
+    fn without_the_oldest_segments_history_begins_later_with_what_surely_took_effect() {
         let head = Line::Head(Head { committed: Some(log_id(9)), ..Head::default() });
-        assert_eq!(versions(&[head, entry(8, 7), entry(9, 8)]), [8, 9]);
+        assert_eq!(versions(&[head.clone(), entry(8, 7), entry(9, 8)]), [8, 9]);
+        assert_eq!(versions(&[head.clone(), entry(7, 5), entry(8, 5), entry(9, 8)]), [8, 9]);
+        assert_eq!(versions(&[head, entry(9, 5)]), [0_u64; 0]);
     }
 
     #[test]
