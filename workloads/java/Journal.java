@@ -30,7 +30,7 @@ final class Journal {
   private static final int HEADER_WORDS = 8;
   private static final int ENTRY_WORDS = 5;
   private static final int RECORDS_PER_READ_MAX = 64 * 1024;
-  private static final long MAGIC = 0x0001_4c4e_524a_4753L;
+  private static final long MAGIC = 0x0002_4c4e_524a_4753L;
   private static final int RETURN = 0x40;
   private static final int OBSERVE = 0x80;
   private static final VarHandle LONG =

@@ -2,7 +2,7 @@
 //!
 //! For conditions of a schedule only: what is judged is merged afterwards, whole.
 
-use history::journal::{self, Entry, HEADER_WORDS};
+use history::journal::{self, Anchor, Entry, HEADER_WORDS};
 use history::{Kind, LogId, Outcome};
 use nemesis::cluster::Appends;
 use std::collections::BTreeMap;
@@ -26,12 +26,13 @@ struct Tail {
     journal: PathBuf,
     segment: u32,
     word: usize,
+    anchor: Anchor,
 }
 
 impl Tally {
     /// Follows a journal from its beginning.
     pub fn also(&mut self, journal: PathBuf) {
-        self.tails.push(Tail { journal, segment: 0, word: HEADER_WORDS });
+        self.tails.push(Tail { journal, segment: 0, word: HEADER_WORDS, anchor: Anchor::default() });
     }
 
     /// Reads what has been written since.
@@ -81,7 +82,7 @@ impl Tail {
             // The writer left this segment before it made the next one: what is in it now is all there will be.
             self.follow_segment(&file, each);
             self.segment += 1;
-            self.word = HEADER_WORDS;
+            (self.word, self.anchor) = (HEADER_WORDS, Anchor::default());
         }
     }
 
@@ -90,7 +91,7 @@ impl Tail {
         loop {
             let Ok(read) = file.read_at(&mut bytes, (self.word * WORD) as u64) else { return };
             let words: Vec<u64> = bytes[..read].chunks_exact(WORD).map(word).collect();
-            let (end, _) = journal::decode_from(&words, 0, &mut *each);
+            let (end, _) = journal::decode_from(&words, 0, &mut self.anchor, &mut *each);
             self.word += end;
             if end == 0 && !grow(&mut bytes, &words, read) || end > 0 && words.get(end) == Some(&0) || words.is_empty()
             {

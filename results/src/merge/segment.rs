@@ -1,7 +1,7 @@
 //! One segment file, read in windows: the file may be larger than memory, its writer may have been killed anywhere.
 
 use crate::file::{self, FileError, Place, Problem, unread};
-use history::journal::{self, ENTRY_WORDS, Entry, HEADER_WORDS, Header};
+use history::journal::{self, Anchor, Entry, HEADER_WORDS, Header};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -59,16 +59,12 @@ impl Segment {
 
     /// Calls `each` for every whole entry and returns where the segment is torn, if it is.
     pub fn entries(&mut self, mut each: impl FnMut(Entry<'_>)) -> Result<Option<FileError>, FileError> {
-        let mut window = WINDOW_WORDS;
+        let (mut window, mut anchor) = (WINDOW_WORDS, Anchor::default());
         loop {
             let more = self.fill(window)?;
-            let mut taken = 0;
-            let end = journal::decode(&self.words, |entry| {
-                taken += entry.words();
-                each(entry);
-            });
-            let next = HEADER_WORDS + taken;
-            let at_zero = end == journal::End::Whole && next < self.words.len();
+            let (next, whole) = journal::decode_from(&self.words, HEADER_WORDS, &mut anchor, &mut each);
+            let taken = next - HEADER_WORDS;
+            let at_zero = whole && next < self.words.len();
             if at_zero || !more {
                 return Ok(if at_zero || self.is_whole(next) { None } else { Some(self.torn(next)) });
             }
@@ -86,7 +82,7 @@ impl Segment {
 
     fn torn(&self, next: usize) -> FileError {
         let byte = ((self.passed + next) * 8) as u64;
-        let problem = Problem::Truncated(format!("an entry has at least {} bytes", ENTRY_WORDS * 8));
+        let problem = Problem::Truncated("no whole entry".into());
         FileError::new(&self.path, Place::Byte(byte), problem)
     }
 

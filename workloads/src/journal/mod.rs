@@ -5,7 +5,8 @@
 //! with its blocks reserved before it is mapped, so that a full disk is an error here and never a SIGBUS.
 //!
 //! **Invariants:** an entry's first word is stored last, with release order, so that whoever reads sees it whole or not
-//! at all; an entry never spans two segments; a segment is never written again once its successor has its name.
+//! at all; an entry never spans two segments; a segment is never written again once its successor has its name. Entries in
+//! brief (`history::journal::Anchor`, `Run`) say the same as whole ones, and lean on nothing outside their segment.
 //!
 //! Deliberately absent: fsync. A journal survives its process and its controller, not the machine.
 
@@ -19,7 +20,7 @@ pub use read::{Summary, read, segment_path};
 
 use crate::clock;
 use ahead::Ahead;
-use history::journal::{ENTRY_WORDS, Entry, HEADER_WORDS};
+use history::journal::{Anchor, ENTRY_WORDS, Entry, HEADER_WORDS, RUN_WORDS, Run};
 use history::{Kind, LogId, Nanos, Offset, Outcome, ProcessId, Record};
 use segment::Segment;
 use std::io;
@@ -98,6 +99,8 @@ struct Tail {
     /// What must happen before an entry ends beyond this word: [`HALF_WORDS`] the successor is asked for,
     /// [`SEGMENT_WORDS`] it takes over.
     mark: usize,
+    /// Of this segment.
+    anchor: Anchor,
     ahead: Ahead,
 }
 
@@ -142,7 +145,7 @@ impl Journal {
     pub fn create(path: &Path, run: u64) -> Result<Journal, JournalError> {
         let segment = Segment::create(path, run)?;
         let ahead = Ahead::new(path, run);
-        let tail = Tail { segment, index: 0, at: HEADER_WORDS, mark: HALF_WORDS, ahead };
+        let tail = Tail { segment, index: 0, at: HEADER_WORDS, mark: HALF_WORDS, anchor: Anchor::default(), ahead };
         Ok(Journal { path: path.to_owned(), run, tail: Some(Mutex::new(tail)) })
     }
 
@@ -162,15 +165,21 @@ impl Journal {
         self.put(&mut tail.lock().unwrap_or_else(PoisonError::into_inner), entry)
     }
 
+    #[inline]
     fn put(&self, tail: &mut Tail, entry: &Entry<'_>) -> Result<(), JournalError> {
+        // Room for the longer form, so that what it leans on is in the segment it goes to.
         let words = entry.words();
-        if tail.at + words > tail.mark {
-            self.make_room(tail, words)?;
+        self.room(tail, words)?;
+        match tail.anchor.brief(entry) {
+            Some(word) => tail.store(1, |_| word),
+            None => tail.store(words, |out| entry.encode(out)),
         }
-        let at = tail.at;
-        tail.segment.store(at, entry);
-        tail.at += words;
         Ok(())
+    }
+
+    #[inline]
+    fn room(&self, tail: &mut Tail, words: usize) -> Result<(), JournalError> {
+        if tail.at + words > tail.mark { self.make_room(tail, words) } else { Ok(()) }
     }
 
     /// Journals that `subject` is about to be asked for, and returns when that was.
@@ -196,8 +205,21 @@ impl Journal {
         let Some(tail) = &self.tail else { return Ok(()) };
         let returned = clock::now();
         let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-        for (Subject { process, kind, log, detail }, Answer { outcome, error, offset }) in replies.iter().copied() {
-            self.put(&mut tail, &Entry::Return { process, kind, log, detail, returned, outcome, error, offset })?;
+        let mut rest = replies;
+        while let Some((first, later)) = rest.split_first() {
+            rest = match run_at(rest, returned) {
+                Some(run) => {
+                    self.room(&mut tail, RUN_WORDS)?;
+                    tail.store(RUN_WORDS, |out| run.encode(out));
+                    &rest[run.count..]
+                }
+                None => {
+                    let (Subject { process, kind, log, detail }, Answer { outcome, error, offset }) = *first;
+                    let entry = Entry::Return { process, kind, log, detail, returned, outcome, error, offset };
+                    self.put(&mut tail, &entry)?;
+                    later
+                }
+            };
         }
         Ok(())
     }
@@ -261,9 +283,28 @@ impl Journal {
         };
         tail.ahead.retire(std::mem::replace(&mut tail.segment, successor));
         tail.index += 1;
-        (tail.at, tail.mark) = (HEADER_WORDS, HALF_WORDS);
+        (tail.at, tail.mark, tail.anchor) = (HEADER_WORDS, HALF_WORDS, Anchor::default());
         Ok(())
     }
+}
+
+impl Tail {
+    #[inline]
+    fn store(&mut self, words: usize, encode: impl FnOnce(&mut [u64]) -> u64) {
+        self.segment.store(self.at, words, encode);
+        self.at += words;
+    }
+}
+
+/// The run of two or more that `replies` start with, if they do.
+fn run_at(replies: &[(Subject, Answer)], returned: Nanos) -> Option<Run> {
+    let (Subject { process, log, detail, .. }, Answer { offset, .. }) = *replies.first()?;
+    let alike = replies.iter().take_while(|(subject, answer)| {
+        let same = subject.kind == Kind::Append && subject.process == process && subject.log == log;
+        same && answer.outcome == Outcome::Ok && answer.error == 0
+    });
+    let (count, step) = Run::reach(alike.map(|(subject, answer)| (subject.detail, answer.offset)));
+    (count > 1).then_some(Run { process, log, returned, count, detail, step, offset })
 }
 
 impl Drop for Journal {

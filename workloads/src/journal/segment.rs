@@ -4,7 +4,7 @@
 
 use super::{JournalError, SEGMENT_BYTES, SEGMENT_WORDS, WORD};
 use crate::clock;
-use history::journal::{Entry, HEADER_WORDS, Header};
+use history::journal::{HEADER_WORDS, Header};
 use memmap2::{Advice, MmapMut, MmapOptions};
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, posix_fallocate};
 use nix::unistd::linkat;
@@ -69,10 +69,11 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Stores an entry at the word `at`, where it must fit.
-    pub(super) fn store(&mut self, at: usize, entry: &Entry<'_>) {
-        let end = at + entry.words();
-        let first = entry.encode(&mut self.words()[at..end]);
+    /// Stores an entry of so many words at the word `at`, where it must fit. `encode` writes all but its first word, and
+    /// returns that.
+    #[inline]
+    pub(super) fn store(&mut self, at: usize, words: usize, encode: impl FnOnce(&mut [u64]) -> u64) {
+        let first = encode(&mut self.words()[at..at + words]);
         self.publish(at, first);
     }
 

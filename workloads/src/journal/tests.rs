@@ -197,3 +197,69 @@ fn the_cost_of_an_event() {
     });
     println!("two threads: {} ns per event", clock::now().since(start) / events);
 }
+
+/// A subject and answer of a producer's record number `n`, over three logs in turn.
+fn record(n: u64) -> (Subject, Answer) {
+    let subject = Subject { log: LogId(n as u32 % 3), detail: n, ..APPEND };
+    (subject, Answer::ok(Offset(n as i64 / 3)))
+}
+
+#[test]
+fn a_loaded_producer_s_events_are_read_as_they_were_across_segments_and_take_little() {
+    let (_dir, path) = place();
+    let journal = Journal::create(&path, 7).unwrap();
+    let (rounds, mut expected, mut times) = (9_000u64, Vec::new(), Vec::new());
+    for round in 0..rounds {
+        let first = round * 192;
+        for n in first..first + 192 {
+            let at = Nanos(1_000 + n * 700);
+            journal.invoke_at(record(n).0, at, at).unwrap();
+            expected.push((record(n).0, None));
+            times.push(at);
+        }
+        for log in 0..3 {
+            let replies: Vec<_> = (first..first + 192).filter(|n| n % 3 == log).map(record).collect();
+            journal.complete_all(&replies).unwrap();
+            expected.extend(replies.iter().map(|(subject, answer)| (*subject, Some(*answer))));
+        }
+    }
+    drop(journal);
+    let (mut at, mut invoked) = (0, times.iter());
+    let summary = read(&path, |entry| {
+        let (subject, answer) = match entry {
+            Entry::Invoke { process, kind, log, detail, invoked: told, intended } => {
+                assert_eq!((Some(&told), told), (invoked.next(), intended));
+                (Subject { process, kind, log, detail }, None)
+            }
+            Entry::Return { process, kind, log, detail, outcome, error, offset, .. } => {
+                (Subject { process, kind, log, detail }, Some(Answer { outcome, error, offset }))
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((subject, answer), expected[at]);
+        at += 1;
+    })
+    .unwrap();
+    assert_eq!((at, summary.end), (expected.len(), End::Whole));
+    assert!(summary.segments > 3, "{} segments", summary.segments);
+    assert!(u64::from(summary.segments) * SEGMENT_BYTES as u64 <= 6 * summary.entries);
+}
+
+#[test]
+fn replies_that_are_no_run_are_written_each_as_it_is() {
+    let (_dir, path) = place();
+    let journal = Journal::create(&path, 7).unwrap();
+    let refused = |n| (record(n).0, Answer::error(Outcome::Unknown, -185));
+    let replies =
+        [record(0), record(3), record(6), refused(9), record(12), record(1), record(7), record(4), refused(5)];
+    journal.complete_all(&replies).unwrap();
+    let mut seen = Vec::new();
+    read(&path, |entry| {
+        let Entry::Return { process, kind, log, detail, outcome, error, offset, .. } = entry else {
+            panic!("{entry:?}")
+        };
+        seen.push((Subject { process, kind, log, detail }, Answer { outcome, error, offset }));
+    })
+    .unwrap();
+    assert_eq!(seen, replies);
+}

@@ -1,5 +1,5 @@
 //! `stormglass bench load`: what recording costs. The same producer against one embedded broker with acks=1, with its journal and
-//! without it in turn, and what an entry costs on its own.
+//! without it in turn; what an event of theirs takes in the journal; and what an entry costs on its own.
 
 use crate::commands::{Failure, run};
 use crate::guard::Signal;
@@ -12,9 +12,9 @@ use history::{Kind, LogId, Nanos, ProcessId, WriterId};
 use results::Exit;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use workloads::client::status::Status;
+use workloads::client::status::{Status, Tally};
 use workloads::clock;
-use workloads::journal::{Journal, Subject};
+use workloads::journal::{Journal, Subject, segment_path};
 use workloads::spec::{AfterDeath, ClientSpec, Load, ProducerApp, ProducerSpec, RoleSpec, Spread};
 
 /// How long each producer loads.
@@ -33,10 +33,12 @@ pub fn bench(times: u32) -> Result<Exit, Failure> {
     let folder = tempfile::tempdir().map_err(Failure::internal)?;
     let mut processes = Processes::start().map_err(Failure::internal)?;
     let mut cluster = bring_up(&scenario(), folder.path(), &mut processes)?;
-    let (mut with, mut without) = (Vec::new(), Vec::new());
+    let (mut with, mut without, mut journalled) = (Vec::new(), Vec::new(), Journalled::default());
     for n in 0..times {
-        without.push(load(&cluster, &mut processes, folder.path(), (n, false))?);
-        with.push(load(&cluster, &mut processes, folder.path(), (n, true))?);
+        without.push(load(&cluster, &mut processes, folder.path(), (n, false))?.0);
+        let (rate, tally) = load(&cluster, &mut processes, folder.path(), (n, true))?;
+        with.push(rate);
+        journalled.add(&folder.path().join(format!("{}.sgj", name(n, true))), &tally)?;
     }
     cluster.nodes.stop_all(&mut processes, END);
     processes.shutdown().map_err(Failure::internal)?;
@@ -46,11 +48,36 @@ pub fn bench(times: u32) -> Result<Exit, Failure> {
          | acknowledged records/s with the journal | {with:.0} |\n\
          | acknowledged records/s without it | {without:.0} |\n\
          | share | {:.3} |\n\
-         | an entry of the journal | {} ns, {ENTRY_BYTES} B |",
+         | its events, each read back from the journal | {}, {:.1} B each |\n\
+         | an entry on its own, whole, with its own clock reading | {} ns, {ENTRY_BYTES} B |",
         with / without,
+        journalled.events,
+        journalled.bytes as f64 / journalled.events.max(1) as f64,
         entry_ns(folder.path())?,
     ));
     Ok(Exit::Pass)
+}
+
+/// What the journals of loads hold, and what that takes.
+#[derive(Default)]
+struct Journalled {
+    events: u64,
+    bytes: u64,
+}
+
+impl Journalled {
+    /// Reads a journal back: what its producer counted must be in it.
+    fn add(&mut self, journal: &Path, tally: &Tally) -> Result<(), Failure> {
+        let read = workloads::journal::read(journal, |_| ()).map_err(Failure::internal)?;
+        if read.entries < tally.sent + tally.ok {
+            let counted = format!("{} handed over and {} acknowledged", tally.sent, tally.ok);
+            return Err(Failure::internal(format!("{} of these events are in the journal: {counted}", read.entries)));
+        }
+        self.events += read.entries;
+        let segments = (0..read.segments).map(|n| segment_path(journal, n));
+        self.bytes += segments.map(|path| path.metadata().map_or(0, |file| file.len())).sum::<u64>();
+        Ok(())
+    }
 }
 
 fn scenario() -> Scenario {
@@ -64,14 +91,18 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates.get(rates.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// One producer for a while; acknowledged records a second.
+fn name(n: u32, records: bool) -> String {
+    format!("{}-{n}", if records { "with" } else { "without" })
+}
+
+/// One producer for a while; acknowledged records a second, and its counts.
 fn load(
     cluster: &Cluster,
     processes: &mut Processes,
     folder: &Path,
     (n, records): (u32, bool),
-) -> Result<f64, Failure> {
-    let name = format!("{}-{n}", if records { "with" } else { "without" });
+) -> Result<(f64, Tally), Failure> {
+    let name = name(n, records);
     let mut spec = specification(cluster, folder, &name);
     spec.records = records;
     let file = folder.join(format!("{name}.json"));
@@ -89,7 +120,7 @@ fn load(
     ended.ok_or_else(|| Failure::internal(format!("{name} did not end")))?;
     let status = Status::load(&spec.status_path()).map_err(Failure::internal)?;
     let tally = status.roles.first().ok_or_else(|| Failure::internal("a client without a role"))?;
-    Ok(tally.ok as f64 * 1e9 / tally.worked_ns.max(1) as f64)
+    Ok((tally.ok as f64 * 1e9 / tally.worked_ns.max(1) as f64, tally.clone()))
 }
 
 fn specification(cluster: &Cluster, folder: &Path, name: &str) -> ClientSpec {

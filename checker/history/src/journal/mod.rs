@@ -11,8 +11,15 @@
 //! word 5…  Read: count × (offset, value). Observe: one word, the offset told
 //! ```
 //! An effect is two entries, `Invoke` and `Return`, matched by (process, kind, log, detail); a read or an observation is
-//! one, written after its reply. **Invariant:** decoding never fails and never allocates by what an entry claims: it
+//! one, written after its reply. Two more forms say the same entries in fewer words ([`brief`]); version 1 had none of
+//! them and is read as well. **Invariant:** decoding never fails and never allocates by what an entry claims: it
 //! stops at the first entry that is not whole, and says where.
+
+mod brief;
+#[cfg(test)]
+mod tests;
+
+pub use brief::{Anchor, RUN_MAX, RUN_WORDS, Run};
 
 use crate::ids::{LogId, Nanos, Offset, ProcessId, Value};
 use crate::op::{Kind, Outcome, Record};
@@ -21,8 +28,10 @@ use crate::op::{Kind, Outcome, Record};
 pub const ENTRY_WORDS: usize = 5;
 /// Words of a segment's header: magic, version, run, process count hint, monotonic and wall time of its creation.
 pub const HEADER_WORDS: usize = 8;
-/// First word of a segment.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"SGJRNL\x01\x00");
+/// First word of a segment: version 2.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"SGJRNL\x02\x00");
+/// Without entries in brief.
+const VERSION_1: u64 = u64::from_le_bytes(*b"SGJRNL\x01\x00");
 
 const RETURN: u8 = 0x40;
 const OBSERVE: u8 = 0x80;
@@ -47,7 +56,9 @@ impl Header {
     /// The header at the start of a segment, if it is one.
     pub fn decode(words: &[u64]) -> Option<Header> {
         match words {
-            [MAGIC, run, mono, wall, _, _, _, _, ..] => Some(Header { run: *run, mono: Nanos(*mono), wall: *wall }),
+            [MAGIC | VERSION_1, run, mono, wall, _, _, _, _, ..] => {
+                Some(Header { run: *run, mono: Nanos(*mono), wall: *wall })
+            }
             _ => None,
         }
     }
@@ -192,18 +203,38 @@ pub enum End {
 
 /// Walks the entries of a segment (header included), calling `each` for every whole one.
 pub fn decode<'a>(words: &'a [u64], each: impl FnMut(Entry<'a>)) -> End {
-    match decode_from(words, HEADER_WORDS, each) {
+    match decode_from(words, HEADER_WORDS, &mut Anchor::default(), each) {
         (_, true) => End::Whole,
         (word, false) => End::Torn { word },
     }
 }
 
 /// Walks entries from the word `at`, which starts one; says at which word it stopped, and whether everything before
-/// that is whole and nothing (yet) written there. A live segment is followed by going on from where it stopped.
-pub fn decode_from<'a>(words: &'a [u64], mut at: usize, mut each: impl FnMut(Entry<'a>)) -> (usize, bool) {
+/// that is whole and nothing (yet) written there. A live segment, or one read in pieces, is followed by going on from where
+/// it stopped with the same anchor.
+pub fn decode_from<'a>(
+    words: &'a [u64],
+    mut at: usize,
+    anchor: &mut Anchor,
+    mut each: impl FnMut(Entry<'a>),
+) -> (usize, bool) {
     while let Some(&first) = words.get(at).filter(|first| **first != 0) {
-        let Some((entry, next)) = entry_at(words, at, first) else { return (at, false) };
-        each(entry);
+        let next = match first as u8 {
+            brief::NEXT => anchor.entry(first).map(|entry| {
+                each(entry);
+                at + 1
+            }),
+            brief::RUN => Run::decode(&words[at..]).map(|run| {
+                run.entries().for_each(|entry| each(entry));
+                at + RUN_WORDS
+            }),
+            _ => entry_at(words, at, first).map(|(entry, next)| {
+                anchor.note(&entry);
+                each(entry);
+                next
+            }),
+        };
+        let Some(next) = next else { return (at, false) };
         at = next;
     }
     (at, true)
@@ -242,93 +273,4 @@ fn entry_at(words: &[u64], at: usize, first: u64) -> Option<(Entry<'_>, usize)> 
 /// The records of a [`Entry::Read`].
 pub fn records(words: &[u64]) -> impl Iterator<Item = Record> + '_ {
     words.chunks_exact(2).map(|w| Record { offset: Offset(w[0] as i64), value: Value(w[1]) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn samples() -> Vec<Entry<'static>> {
-        let (process, log) = (ProcessId(3), LogId(1));
-        let (invoked, returned, outcome, error) = (Nanos(10), Nanos(20), Outcome::Ok, 0);
-        vec![
-            Entry::Invoke { process, kind: Kind::Append, log, detail: 5, invoked, intended: Nanos(9) },
-            Entry::Read {
-                process,
-                kind: Kind::Poll,
-                log,
-                from: Offset(7),
-                invoked,
-                returned,
-                outcome,
-                error,
-                records: &[7, 5, 8, 6],
-            },
-            Entry::Return {
-                process,
-                kind: Kind::Append,
-                log,
-                detail: 5,
-                returned,
-                outcome: Outcome::Unknown,
-                error: -185,
-                offset: Offset(-1),
-            },
-            Entry::Observe {
-                process,
-                kind: Kind::EndOffset,
-                log,
-                detail: 0,
-                invoked,
-                returned,
-                outcome,
-                error,
-                offset: Offset(9),
-            },
-        ]
-    }
-
-    fn segment(entries: &[Entry<'_>]) -> Vec<u64> {
-        let mut words = Header { run: 1, mono: Nanos(1), wall: 2 }.encode().to_vec();
-        for entry in entries {
-            let at = words.len();
-            words.resize(at + entry.words(), 0);
-            words[at] = entry.encode(&mut words[at..]);
-        }
-        words
-    }
-
-    #[test]
-    fn what_was_written_is_read() {
-        let mut words = segment(&samples());
-        words.extend([0; 16]);
-        let mut seen = Vec::new();
-        assert_eq!(decode(&words, |e| seen.push(e)), End::Whole);
-        assert_eq!(seen, samples());
-    }
-
-    #[test]
-    fn a_segment_cut_anywhere_gives_a_prefix() {
-        let words = segment(&samples());
-        for cut in HEADER_WORDS..words.len() {
-            let mut seen = Vec::new();
-            let end = decode(&words[..cut], |e| seen.push(e));
-            assert_eq!(seen, samples()[..seen.len()]);
-            assert!(seen.len() < 4 && (end == End::Whole || matches!(end, End::Torn { word } if word < cut)));
-        }
-    }
-
-    #[test]
-    fn random_words_are_never_a_panic() {
-        let mut state = 1u64;
-        for _ in 0..2000 {
-            let words: Vec<u64> = (0..64)
-                .map(|_| {
-                    state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                    state >> (state >> 58)
-                })
-                .collect();
-            decode(&words, |_| ());
-        }
-    }
 }
