@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod cli;
+mod client_settings;
 mod commands;
 mod contract;
 mod deaths;

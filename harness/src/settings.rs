@@ -5,8 +5,12 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+/// Longest `.properties` file that is read.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Whose setting.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -109,6 +113,8 @@ impl FromStr for Override {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Settings {
     roles: BTreeMap<Owner, BTreeMap<String, Setting>>,
+    #[serde(skip)]
+    notes: Vec<String>,
 }
 
 impl Settings {
@@ -132,17 +138,39 @@ impl Settings {
         }
     }
 
-    /// Reads a `.properties` file into a role. Errors name file and line.
+    /// Reads a `.properties` file into a role, the last of a name's values as Kafka does. Errors name file and line.
     pub fn read_file(&mut self, owner: Owner, path: &Path) -> Result<(), String> {
-        let file = std::fs::File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        for line in java_properties::PropertiesIter::new(file).by_ref() {
-            let line = line.map_err(|e| format!("{}: {e}", path.display()))?;
+        let wrong = |e: &dyn fmt::Display| format!("{}: {e}", path.display());
+        let bytes = read(path).map_err(|e| wrong(&e))?;
+        let mut lines: BTreeMap<String, usize> = BTreeMap::new();
+        for line in java_properties::PropertiesIter::new_with_encoding(bytes.as_slice(), encoding_rs::UTF_8).by_ref() {
+            let line = line.map_err(|e| wrong(&e))?;
             let number = line.line_number();
-            if let java_properties::LineContent::KVPair(name, value) = line.consume_content() {
-                self.set(owner, &name, &value, Origin::File { path: path.to_owned(), line: number });
+            let java_properties::LineContent::KVPair(name, value) = line.consume_content() else { continue };
+            if name.is_empty() {
+                return Err(format!("{}:{number}: a value without a name", path.display()));
             }
+            let value = value.trim();
+            if let Some(before) = lines.insert(name.clone(), number) {
+                let had = self.get(owner, &name).map_or("", |setting| setting.value.as_str());
+                self.notes.push(format!(
+                    "{name}={value} ({}:{number}) takes the place of {name}={had} in line {before}",
+                    path.display()
+                ));
+            }
+            self.set(owner, &name, value, Origin::File { path: path.to_owned(), line: number });
         }
         Ok(())
+    }
+
+    /// What became of given settings that is not as they were given, in words.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Adds to these.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
     }
 
     /// A role's setting.
@@ -183,6 +211,24 @@ impl Settings {
             None => format!("{name} is not set for the {}", owner.name()),
         }
     }
+}
+
+/// A file of text as UTF-8; one in Latin-1, as Java has them, is put into it.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    let refuse = |why: &str| Err(std::io::Error::new(std::io::ErrorKind::InvalidData, why.to_owned()));
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return refuse("it is too long for properties");
+    }
+    if bytes.contains(&0) {
+        return refuse("it is no text in UTF-8 or Latin-1");
+    }
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    Ok(match std::str::from_utf8(text) {
+        Ok(text) => text.as_bytes().to_vec(),
+        Err(_) => text.iter().map(|byte| char::from(*byte)).collect::<String>().into_bytes(),
+    })
 }
 
 struct Cited<'a> {
@@ -233,5 +279,36 @@ mod tests {
         let cited = settings.cite(Owner::Topic, "min.insync.replicas");
         assert_eq!(cited, format!("min.insync.replicas=1 ({}:2)", file.path().display()));
         assert_eq!(settings.cite(Owner::Producer, "acks"), "acks=1 (-X producer:acks=1)");
+    }
+
+    fn given(bytes: &[u8]) -> Result<Settings, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        let mut settings = Settings::default();
+        settings.read_file(Owner::Producer, file.path()).map(|()| settings)
+    }
+
+    #[test]
+    fn files_of_other_systems_are_read_and_what_is_no_text_is_refused() {
+        for bytes in [
+            &b"client.id=a\r\nacks = 1 \r\n"[..],
+            b"\xEF\xBB\xBFclient.id=a\nacks:1",
+            b"# caf\xE9\nclient.id\\\n =a\nacks 1\t\n",
+        ] {
+            let settings = given(bytes).unwrap();
+            let value = |name| settings.get(Owner::Producer, name).map(|setting| setting.value.as_str());
+            assert_eq!((value("client.id"), value("acks")), (Some("a"), Some("1")), "{bytes:?}");
+        }
+        for bytes in [&b"\xFF\xFEa\0c\0k\0s\0"[..], b"acks=1\0", b"acks=\\u12", b"\n=5\n", &vec![b'a'; (1 << 20) + 1]] {
+            assert!(given(bytes).is_err(), "{:?}", &bytes[..bytes.len().min(20)]);
+        }
+    }
+
+    #[test]
+    fn the_last_of_a_names_values_holds_and_that_is_told() {
+        let settings = given(b"acks=all\nlinger.ms=5\nacks=1\n").unwrap();
+        assert_eq!(settings.get(Owner::Producer, "acks").map(|s| s.value.as_str()), Some("1"));
+        let [note] = settings.notes() else { panic!("{:?}", settings.notes()) };
+        assert!(note.contains(":3)") && note.contains("acks=all in line 1"), "{note}");
     }
 }

@@ -5,7 +5,7 @@ use crate::cli::{Cli, Command, ConfigCommand, RunArgs};
 use crate::layers::{self, Layers, TABLE};
 use crate::scenario::{Scenario, file};
 use crate::settings::Owner;
-use crate::terminal;
+use crate::{client_settings, terminal};
 use clap::CommandFactory;
 use clap::parser::ValueSource;
 use results::Exit;
@@ -13,7 +13,9 @@ use results::Exit;
 /// Shows options and settings, a line each.
 pub fn config(command: &ConfigCommand) -> Result<Exit, Failure> {
     let ConfigCommand::Show { origin, run: args } = command;
-    let scenario = run::scenario(args)?;
+    let mut scenario = run::scenario(args)?;
+    run::tell_notes(&mut scenario);
+    client_settings::refuse(&scenario)?;
     let mut rows = options(args, &scenario)?;
     for owner in Owner::ALL {
         for (name, setting) in scenario.settings.of(owner) {

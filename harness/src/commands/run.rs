@@ -2,32 +2,37 @@
 
 use super::Failure;
 use crate::cli::{Floor, Holes, Keep, OutputArgs, PlantedInjector, RunArgs, SystemArgs};
-use crate::java_client::{self, JavaClient};
+use crate::java_client;
 use crate::run::{self, Job};
 use crate::scenario::file::{self, Told};
 use crate::scenario::{ClusterShape, Faults, Floors, Injector, Keeping, Load, Scenario, preset};
-use crate::settings::{Origin, Owner, Setting, Settings};
+use crate::settings::{Origin, Owner, Settings};
 use crate::systems::{self, SystemChoice};
-use crate::{suggest, terminal};
+use crate::{client_settings, suggest, terminal};
 use nemesis::{FaultKind, Harm, Mix, MixError, Schedule};
 use results::Exit;
 use std::collections::BTreeSet;
 use std::path::Path;
 use workloads::library::Library;
-use workloads::properties::{Meaning, Side, Speaker};
 use workloads::workload::Workload;
 
 /// Runs once and prints the summary.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let mut scenario = scenario(args)?;
-    for note in scenario.settle() {
-        terminal::progress(&format!("note: {note}"));
-    }
+    tell_notes(&mut scenario);
     refuse(&scenario)?;
     let judged =
         run::execute(Job { scenario, keeping: keeping(&args.output), repeat: None, quiet: args.output.quiet })?;
     judged.print(args.output.json)?;
     Ok(judged.exit)
+}
+
+/// Completes a scenario's settings, and tells what became of given ones that is not as they were given.
+pub fn tell_notes(scenario: &mut Scenario) {
+    let settled = scenario.settle();
+    for note in scenario.settings.notes().iter().chain(&settled) {
+        terminal::progress(&format!("note: {note}"));
+    }
 }
 
 /// Refuses a scenario that cannot be meant, before anything starts.
@@ -51,6 +56,7 @@ pub fn refuse(scenario: &Scenario) -> Result<(), Failure> {
     if let Some(why) = scenario.client_missing() {
         return Err(Failure::usage(format!("the client {} cannot be used here: {why}", scenario.client.name())));
     }
+    client_settings::refuse(scenario)?;
     systems::of(&scenario.system).refuse(scenario).map_err(Failure::usage)?;
     run::plan(scenario).map_err(|e| Failure::usage(e.to_string()))?;
     Ok(())
@@ -202,7 +208,7 @@ fn quiet_on(args: &SystemArgs, library: Library, release: &str) -> Result<Scenar
     let usual = plain(choice).on(library);
     Ok(Scenario {
         cluster: shape(args, usual.cluster),
-        settings: client_settings(settings(args, usual.settings)?, library, release)?,
+        settings: client_settings::of_library(settings(args, usual.settings)?, library, release)?,
         plant: args.plant.clone(),
         ..usual
     })
@@ -264,56 +270,6 @@ fn settings(args: &SystemArgs, mut settings: Settings) -> Result<Settings, Failu
         settings.set(set.owner, &set.name, &set.value, Origin::Flag);
     }
     Ok(settings)
-}
-
-/// The clients' settings in the words of their library; one that it does not know, or that the embedded broker has no use
-/// for, is refused with the nearest that it does.
-fn client_settings(mut settings: Settings, library: Library, release: &str) -> Result<Settings, Failure> {
-    let mut java: Option<JavaClient> = None;
-    for (owner, side) in [(Owner::Producer, Side::Producer), (Owner::Consumer, Side::Consumer)] {
-        let given: Vec<(String, Setting)> = settings.of(owner).map(|(n, s)| (n.clone(), s.clone())).collect();
-        let given: Vec<_> = given.into_iter().filter(|(_, setting)| setting.origin != Origin::Preset).collect();
-        if library == Library::Java && java.is_none() && !given.is_empty() {
-            let missing = |why| Failure::usage(format!("the client java cannot be used here: {why}"));
-            java = Some(java_client::ready(release).map_err(missing)?);
-        }
-        let speaker = match (library, &java) {
-            (Library::Java, Some(java)) => Speaker::Java(&java.names),
-            (Library::Wire, _) => Speaker::Wire,
-            _ => Speaker::Librdkafka,
-        };
-        for (name, setting) in &given {
-            let refuse = |why: String| Failure::usage(format!("{}: {why}", settings.cite(owner, name)));
-            if ["sasl.", "ssl.", "security."].iter().any(|part| name.starts_with(part)) {
-                return Err(refuse("the embedded broker speaks PLAINTEXT only".into()));
-            }
-            let meant = speaker.meaning(side, name, &setting.value).map_err(|e| refuse(e.to_string()))?;
-            settings.remove(owner, name);
-            if let Meaning::Set { name, value } = meant {
-                let name = if library == Library::Librdkafka { canonical(&name) } else { &name };
-                settings.set(owner, name, &value, setting.origin.clone());
-            }
-        }
-        if let Some(java) = &java {
-            let kept = given.iter().filter(|(name, _)| settings.get(owner, name).is_some());
-            let kept: Vec<_> = kept.map(|(name, setting)| (name.clone(), setting.value.clone())).collect();
-            if let Some((name, why)) = java.refuses(side, &kept).map_err(Failure::internal)?.first() {
-                return Err(Failure::usage(format!("{}: {why}", settings.cite(owner, name))));
-            }
-        }
-    }
-    Ok(settings)
-}
-
-/// One name for what librdkafka knows under two.
-fn canonical(name: &str) -> &str {
-    match name {
-        "request.required.acks" => "acks",
-        "max.in.flight" => "max.in.flight.requests.per.connection",
-        "delivery.timeout.ms" => "message.timeout.ms",
-        "max.partition.fetch.bytes" => "fetch.message.max.bytes",
-        name => name,
-    }
 }
 
 #[cfg(test)]

@@ -357,15 +357,25 @@ impl Scenario {
 
     /// Completes settings that follow from others. Returns what it changed, in words.
     pub fn settle(&mut self) -> Vec<String> {
-        let idempotence = self.settings.get(Owner::Producer, "enable.idempotence").cloned();
+        let idempotence = self.settings.get(Owner::Producer, "enable.idempotence");
         let implied = idempotence.is_some_and(|s| s.value == "true" && s.origin == Origin::Preset);
-        if !(self.settings.acks_are_weak() && implied) {
-            return Vec::new();
-        }
-        let by = self.settings.cite(Owner::Producer, "acks");
-        let note = format!("enable.idempotence is off: it needs acks=all, and the run has {by}");
+        let Some((needs, name)) = self.forbids_idempotence().filter(|_| implied) else { return Vec::new() };
+        let by = self.settings.cite(Owner::Producer, name);
+        let note = format!("enable.idempotence is off: it needs {needs}, and the run has {by}");
         self.settings.set(Owner::Producer, "enable.idempotence", "false", Origin::Implied(by));
         vec![note]
+    }
+
+    /// What idempotence needs that a producer's setting does not give, and that setting.
+    fn forbids_idempotence(&self) -> Option<(&'static str, &'static str)> {
+        const IN_FLIGHT: &str = "max.in.flight.requests.per.connection";
+        let number = |name| self.settings.get(Owner::Producer, name).and_then(|set| set.value.parse::<u64>().ok());
+        let against = [
+            (self.settings.acks_are_weak(), ("acks=all", "acks")),
+            (number("retries") == Some(0), ("retries of more than 0", "retries")),
+            (number(IN_FLIGHT).is_some_and(|n| n > 5), ("no more than 5 requests in flight", IN_FLIGHT)),
+        ];
+        against.into_iter().find(|(against, _)| *against).map(|(_, which)| which)
     }
 }
 
@@ -414,6 +424,21 @@ pub(crate) mod tests {
         s.settings.set(Owner::Producer, "acks", "1", Origin::Flag);
         assert_eq!(s.settle().len(), 1);
         assert_eq!(s.settings.get(Owner::Producer, "enable.idempotence").unwrap().value, "false");
+    }
+
+    #[test]
+    fn what_idempotence_cannot_be_with_turns_the_presets_off_and_what_it_can_be_with_does_not() {
+        for (name, value, off) in [
+            ("retries", "0", true),
+            ("retries", "1", false),
+            ("max.in.flight.requests.per.connection", "6", true),
+            ("max.in.flight.requests.per.connection", "5", false),
+            ("acks", "-1", false),
+        ] {
+            let mut s = scenario(preset::durable());
+            s.settings.set(Owner::Producer, name, value, Origin::Flag);
+            assert_eq!(s.settle().len(), usize::from(off), "{name}={value}");
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Deliberately absent: which values it takes. It is asked itself before a run ([`JavaNames`] only knows names).
 
-use super::{Meaning, PropertyError, Side, nearest_of};
+use super::{Meaning, PropertyError, Side, hint};
+use crate::library::Library;
 
 /// The names that a release of the client knows, as its program prints them: `producer TAB acks`, a line a name.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -47,8 +48,7 @@ pub(super) fn meaning(names: &JavaNames, side: Side, name: &str, value: &str) ->
     }
     let known = names.of(side);
     if !known.iter().any(|known| known == name) {
-        let nearest = nearest_of(name, known.iter().map(String::as_str));
-        return Err(PropertyError::Unknown { side, name: name.to_owned(), nearest });
+        return Err(hint::unknown(Library::Java, side, name, known.iter().map(String::as_str)));
     }
     Ok(Meaning::Set { name: name.to_owned(), value: value.to_owned() })
 }

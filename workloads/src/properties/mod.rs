@@ -3,6 +3,7 @@
 //! Which names exist and for whom is asked of each client itself, so it is never out of date here.
 //! Deliberately absent: where a value came from (the harness keeps origins) and what it promises (the contract).
 
+mod hint;
 mod java;
 mod wire;
 
@@ -10,7 +11,9 @@ pub use java::JavaNames;
 
 use crate::library::Library;
 use rdkafka::config::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
+use rdkafka::producer::BaseProducer;
 use rdkafka::types::RDKafkaConfRes;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -28,14 +31,14 @@ pub enum Side {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum PropertyError {
     /// No such name.
-    #[error("unknown {} property `{name}`{}", side_name(*.side), .nearest.as_deref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    #[error("unknown {} property `{name}`{hint}", side_name(*.side))]
     Unknown {
         /// For whom.
         side: Side,
         /// As given.
         name: String,
-        /// The nearest that exists.
-        nearest: Option<String>,
+        /// Whose it is, or the nearest that exists, as the end of a sentence.
+        hint: String,
     },
     /// Not a value it can have.
     #[error("property `{name}`: {why}")]
@@ -190,13 +193,31 @@ pub fn meaning(side: Side, name: &str, value: &str) -> Result<Meaning, PropertyE
         return from_java(side, name, java, value);
     }
     if !names(side).any(|known| known == name) {
-        return Err(PropertyError::Unknown { side, name: name.to_owned(), nearest: nearest(side, name) });
+        return Err(hint::unknown(
+            Library::Librdkafka,
+            side,
+            name,
+            names(side).chain(JAVA.iter().map(|(java, _)| *java)),
+        ));
     }
     let value = match (name, value) {
         ("auto.offset.reset", "none") => "error",
         _ => value,
     };
     try_out(name, value)
+}
+
+/// What librdkafka has against properties of its own that are right one by one; `None` if it starts with them.
+pub fn refusal(side: Side, properties: &BTreeMap<String, String>) -> Option<String> {
+    let config: ClientConfig = properties.clone().into_iter().collect();
+    let refused = match side {
+        Side::Producer => config.create::<BaseProducer>().err(),
+        Side::Consumer => config.create::<BaseConsumer>().err(),
+    };
+    refused.map(|error| match error {
+        KafkaError::ClientCreation(why) => why,
+        other => other.to_string(),
+    })
 }
 
 fn from_java(side: Side, name: &str, java: &Java, value: &str) -> Result<Meaning, PropertyError> {
@@ -212,18 +233,32 @@ fn from_java(side: Side, name: &str, java: &Java, value: &str) -> Result<Meaning
     }
 }
 
+/// Asks librdkafka whether it takes a value, and what it makes of it.
 fn try_out(name: &str, value: &str) -> Result<Meaning, PropertyError> {
-    match ClientConfig::new().set(name, value).create_native_config() {
-        Ok(_) => Ok(Meaning::Set { name: name.to_owned(), value: value.to_owned() }),
-        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_INVALID, why, ..)) => {
-            Err(PropertyError::Value { name: name.to_owned(), why })
-        }
-        Err(other) => Err(PropertyError::Value { name: name.to_owned(), why: other.to_string() }),
-    }
+    let refused = |why| PropertyError::Value { name: name.to_owned(), why };
+    let taken = ClientConfig::new().set(name, value).create_native_config().map_err(|error| match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_INVALID, why, ..) => refused(why),
+        other => refused(other.to_string()),
+    })?;
+    let value = understood(value, taken.get(name).ok().as_deref()).map_err(refused)?;
+    Ok(Meaning::Set { name: name.to_owned(), value })
 }
 
-fn nearest(side: Side, name: &str) -> Option<String> {
-    nearest_of(name, names(side).chain(JAVA.iter().map(|(java, _)| *java)))
+/// A value as librdkafka reads it back: one word for each truth, names in their own case. It reads a number as far as that goes;
+/// what stands behind one was meant otherwise.
+fn understood(given: &str, taken: Option<&str>) -> Result<String, String> {
+    let same = |taken: &&str| matches!(*taken, "true" | "false") || taken.eq_ignore_ascii_case(given);
+    let number = taken.is_some_and(|taken| taken.parse::<f64>().is_ok());
+    let numeric = given.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+');
+    match taken {
+        Some(taken) if number && numeric && given.parse::<f64>().is_err() => {
+            Err(format!("`{given}` is no number, and librdkafka would read it as {taken}"))
+        }
+        // As `acks=ALL`, which is one of several names of a number.
+        Some(_) if number && !numeric => Ok(given.to_ascii_lowercase()),
+        Some(taken) if same(&taken) => Ok(taken.to_owned()),
+        _ => Ok(given.to_owned()),
+    }
 }
 
 fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
@@ -331,6 +366,39 @@ mod tests {
         assert!(refused.to_string().contains("did you mean `enable.idempotence`?"), "{refused}");
         let nothing = meaning(Producer, "zzzzzz", "1").unwrap_err();
         assert!(!nothing.to_string().contains("did you mean"), "{nothing}");
+    }
+
+    #[test]
+    fn a_value_is_told_as_librdkafka_reads_it_and_not_if_it_reads_less() {
+        for (side, name, given, read) in [
+            (Producer, "enable.idempotence", "TRUE", "true"),
+            (Producer, "enable.idempotence", "1", "true"),
+            (Producer, "acks", "ALL", "all"),
+            (Producer, "acks", "-1", "-1"),
+            (Producer, "linger.ms", "0.5", "0.5"),
+            (Producer, "compression.type", "LZ4", "lz4"),
+            (Consumer, "isolation.level", "READ_COMMITTED", "read_committed"),
+            (Producer, "client.id", "7 dwarfs", "7 dwarfs"),
+        ] {
+            assert_eq!(set(side, name, given).1, read, "{name}={given}");
+        }
+        for (name, given) in [("acks", "1 # comment"), ("linger.ms", "5ms"), ("message.timeout.ms", "30_000")] {
+            let refused = meaning(Producer, name, given).unwrap_err().to_string();
+            assert!(refused.contains(given), "{refused}");
+        }
+    }
+
+    #[test]
+    fn properties_that_do_not_go_together_are_refused_as_librdkafka_does() {
+        let with = |side, more: &[(&str, &str)]| {
+            let mut properties = durable(side);
+            properties.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+            refusal(side, &properties)
+        };
+        assert_eq!((with(Producer, &[]), with(Consumer, &[])), (None, None));
+        let weak = with(Producer, &[("acks", "1")]).unwrap();
+        assert!(weak.contains("idempotence"), "{weak}");
+        assert!(with(Consumer, &[("max.poll.interval.ms", "1000")]).is_some());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The wire client's properties: few, and some only in the value that it has anyway, so that what it promises can be read.
 
-use super::{Meaning, PropertyError, Side, nearest_of};
+use super::{Meaning, PropertyError, Side, hint};
+use crate::library::Library;
 
 /// What a property may be.
 enum Values {
@@ -35,6 +36,11 @@ fn table(side: Side) -> &'static [(&'static str, Values, &'static str)] {
     }
 }
 
+/// The names it has.
+pub(super) fn names(side: Side) -> impl Iterator<Item = &'static str> {
+    table(side).iter().map(|row| row.0)
+}
+
 /// Its properties as it has them where nobody says otherwise.
 pub(super) fn durable(side: Side) -> impl Iterator<Item = (&'static str, &'static str)> {
     table(side).iter().map(|(name, _, usual)| (*name, *usual))
@@ -42,9 +48,8 @@ pub(super) fn durable(side: Side) -> impl Iterator<Item = (&'static str, &'stati
 
 /// What a property comes to.
 pub(super) fn meaning(side: Side, name: &str, value: &str) -> Result<Meaning, PropertyError> {
-    let known = table(side).iter().map(|row| row.0);
     let Some((_, values, _)) = table(side).iter().find(|row| row.0 == name) else {
-        return Err(PropertyError::Unknown { side, name: name.to_owned(), nearest: nearest_of(name, known) });
+        return Err(hint::unknown(Library::Wire, side, name, names(side)));
     };
     let refused = |why: String| PropertyError::Value { name: name.to_owned(), why };
     match values {
