@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::file::Place;
-use history::journal::{HEADER_WORDS, Header};
+use history::journal::{Anchor, HEADER_WORDS, Header, RUN_WORDS, Run};
 use history::{Record, Value};
 
 const RUN: u64 = 77;
@@ -109,6 +109,34 @@ fn what_does_not_fit_is_counted_and_the_rest_is_merged() {
     let counts = (problems.invokes_repeated, problems.returns_without_invoke, problems.entries_too_large);
     assert_eq!((counts, problems.foreign.len(), problems.doubtful()), ((1, 2, 1), 1, 4));
     assert!(problems.foreign[0].to_string().ends_with("1.sgj, byte 0: not ours: no journal"));
+}
+
+#[test]
+fn entries_in_brief_merge_as_whole_ones_do_in_windows_smaller_than_they_all() {
+    let (process, log, kind) = (ProcessId(1), LogId(0), Kind::Append);
+    let (mut words, mut anchor) = (words(&[]), Anchor::default());
+    for detail in 0..400 {
+        let invoked = Nanos(10 + detail);
+        let entry = Entry::Invoke { process, kind, log, detail, invoked, intended: invoked };
+        let at = words.len();
+        match anchor.brief(&entry) {
+            Some(word) => words.push(word),
+            None => {
+                words.resize(at + entry.words(), 0);
+                words[at] = entry.encode(&mut words[at..]);
+            }
+        }
+    }
+    for detail in (0..400).step_by(50) {
+        let at = words.len();
+        words.resize(at + RUN_WORDS, 0);
+        let (returned, offset) = (Nanos(900), Offset(detail as i64));
+        words[at] = Run { process, log, returned, count: 50, detail, step: 1, offset }.encode(&mut words[at..]);
+    }
+    let (recording, problems) = merged(&[words.iter().flat_map(|word| word.to_le_bytes()).collect()]);
+    let told = |n: u64| append(1, n, 10 + n).complete(Outcome::Ok, Nanos(900), Offset(n as i64));
+    assert_eq!(recording.history.ops, (0..400).map(told).collect::<Vec<_>>());
+    assert!(problems.is_empty());
 }
 
 #[test]
