@@ -103,7 +103,7 @@ fn a_single_file_is_told_by_its_kind_and_any_other_refused() {
     };
     assert_eq!(told(&segment).unwrap(), ["  00000000000000000000.log: offsets 0..9, 1 batches, 2 records, 0 flaws"]);
     let index = segment.with_extension("index");
-    fs::write(&index, [0; 8]).unwrap();
+    fs::write(&index, [0, 0, 0, 1, 0, 0, 0, 9]).unwrap();
     assert!(told(&index).unwrap()[0].contains("1 entries"));
     let refused = told(&folder.path().join("q-1/leader-epoch-checkpoint")).unwrap_err().to_string();
     assert!(refused.contains(".timeindex"), "{refused}");
