@@ -80,9 +80,7 @@ const QUIET_GROUP: &str = "group --time 12s --rate 20/s --partitions 64 --faults
 /// Transactions, some of them aborted.
 const TRANSACTIONS: &str = "transactions --time 8s --faults kill-follower";
 /// Transactions whose coordinators die between a decision and its markers.
-const DECIDED: &str = "transactions --time 26s --faults kill-all -X producer:transaction.timeout.ms=4000 \
-    -X producer:socket.timeout.ms=4000 -X producer:message.timeout.ms=4000 \
-    -X broker:transaction.abort.timed.out.transaction.cleanup.interval.ms=500";
+const DECIDED: &str = "transactions --time 8s --faults kill-all";
 /// Two processes under one transactional id.
 const RIVALS: &str = "rival-transactions --time 8s --faults kill-follower";
 /// Applications that die in the middle of a transaction with their positions in it.
