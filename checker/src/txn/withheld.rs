@@ -90,7 +90,7 @@ mod tests {
     const STOOD: &str = "d1 end 3 [20 21]\nd1 stable 0 [22 23]\nd1 stable 0 [100 101]";
 
     fn after(transaction: &str) -> usize {
-        found(&format!("w1 begin 1 [0 1]\nw1 append/1 1.0 @0 [2 3]\n{transaction}\n{STOOD}"))
+        found(&format!("w1 begin 1 [0 1]\nw1 append 1.0 @0 [2 3]\n{transaction}\n{STOOD}"))
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn one_that_moves_or_that_nobody_but_a_sampler_was_told_is_none() {
-        let ended = "w1 begin 1 [0 1]\nw1 append/1 1.0 @0 [2 3]\nw1 commit 1 [4 5]\n";
+        let ended = "w1 begin 1 [0 1]\nw1 append 1.0 @0 [2 3]\nw1 commit 1 [4 5]\n";
         assert_eq!(found(&format!("{ended}d1 end 3 [20 21]\nd1 stable 0 [22 23]\nd1 stable 3 [100 101]")), 0);
         assert_eq!(found(&format!("{ended}d1 end 3 [20 21]\nd1 stable 0 [22 23]\nd1 stable 0 [60 61]")), 0);
         assert_eq!(found(&format!("{ended}s1 end 3 [20 21]\ns1 stable 0 [22 23]\ns1 stable 0 [100 101]")), 0);
