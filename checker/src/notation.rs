@@ -213,6 +213,7 @@ fn disk(line: &Line<'_>) -> Result<ReplicaLog, String> {
     let of = |r: &Record| ReplicaRecord { offset: r.offset, value: r.value, epoch: history::LeaderEpoch(0) };
     let end = records.last().map_or(0, |r| r.offset.0.saturating_add(1));
     Ok(ReplicaLog {
+        repeats: Vec::new(),
         node: NodeId(number(node)?),
         log: line.log,
         start: Offset(labels[0].unwrap_or(0)),

@@ -396,7 +396,7 @@ pub enum LogsCommand {
 /// `logs dump`.
 #[derive(Args, Debug)]
 pub struct DumpArgs {
-    /// A broker's data folder (one of its log.dirs), or one partition's
+    /// A broker's data folder (one of its log.dirs), one partition's, or a single file of one
     pub dir: PathBuf,
     /// Only this partition, e.g. orders-7
     #[arg(long, short, value_name = "TOPIC-N")]

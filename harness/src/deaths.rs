@@ -6,7 +6,10 @@ use crate::judging::Files;
 use crate::settings::Owner;
 use checker::{Anomaly, AnomalyKind, Claim, Finding, Judgement};
 use history::{History, Kind, LogId, Op, Outcome, ProcessId, Value, WriterId};
-use results::autopsy::{Death, InLogs, Passed, Word, before_groups, examine, late, place, unprocessed, unreported};
+use results::anomalies::Told;
+use results::autopsy::{
+    Death, InLogs, Passed, Twice, Word, before_groups, examine, late, place, twice, unprocessed, unreported,
+};
 use std::collections::{BTreeMap, HashMap};
 
 /// Where records ended.
@@ -14,8 +17,18 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Deaths {
     /// Those behind each anomaly, in the anomalies' order; none for anomalies in which nothing is missing.
     pub of_anomalies: Vec<Vec<Death>>,
+    /// How the records came to stand there that an anomaly has twice, in the anomalies' order.
+    pub twice: Vec<Vec<Twice>>,
     /// Those of records that nobody promised: not acknowledged, superseded, or only late.
     pub unpromised: Vec<Death>,
+}
+
+impl Deaths {
+    /// What there is to tell of the anomaly at this place in their order.
+    pub fn told(&self, index: usize) -> Told<'_> {
+        let died = self.of_anomalies.get(index).map_or(&[][..], Vec::as_slice);
+        Told { died, twice: self.twice.get(index).map_or(&[][..], Vec::as_slice) }
+    }
 }
 
 /// All of them. `relaxed` is the history that was judged, if it differs from the one on file.
@@ -25,7 +38,15 @@ pub fn of(judgement: &Judgement, files: &Files, relaxed: Option<&History>) -> De
         false => HashMap::new(),
     };
     let of_anomalies = judgement.anomalies.iter().map(|anomaly| of_one(anomaly, files, &acked)).collect();
-    Deaths { of_anomalies, unpromised: unpromised(judgement, files, relaxed) }
+    let twice = judgement.anomalies.iter().map(|anomaly| repeats(anomaly, files)).collect();
+    Deaths { of_anomalies, twice, unpromised: unpromised(judgement, files, relaxed) }
+}
+
+fn repeats(anomaly: &Anomaly, files: &Files) -> Vec<Twice> {
+    match (anomaly.kind, &files.replicas) {
+        (AnomalyKind::Duplicate, Some(disks)) => twice(anomaly.log, &disks.replicas, &files.manifest.names),
+        _ => Vec::new(),
+    }
 }
 
 /// Records by the stage at which they ended.

@@ -193,7 +193,7 @@ impl Judged {
         let Judged { folder, files, .. } = self;
         self.verdict.write(folder).map_err(Failure::internal)?;
         let epoch = files.manifest.names.epoch;
-        let anomalies = self.judgement.anomalies.iter().zip(self.deaths.of_anomalies.iter().map(Vec::as_slice));
+        let anomalies = self.judgement.anomalies.iter().enumerate().map(|(index, a)| (a, self.deaths.told(index)));
         anomalies::write(&folder.anomalies(), anomalies, &self.phases, epoch).map_err(Failure::internal)?;
         self.latency.write_log(&folder.latency(), &files.manifest.began).map_err(Failure::internal)?;
         std::fs::write(folder.summary(), self.summary(|s| s.markdown())).map_err(Failure::internal)
@@ -218,7 +218,7 @@ impl Judged {
             version: env!("CARGO_PKG_VERSION"),
             names: &self.files.manifest.names,
             first: first.and_then(|index| self.judgement.anomalies.get(index)),
-            died: first.and_then(|index| self.deaths.of_anomalies.get(index)).map_or(&[], Vec::as_slice),
+            told: first.map_or_else(anomalies::Told::default, |index| self.deaths.told(index)),
             repeat: &self.files.manifest.argv.shell(),
             folder: &self.folder.path().to_string_lossy(),
         })

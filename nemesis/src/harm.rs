@@ -74,7 +74,7 @@ harms! {
     BitRot => faults::spoil::Spoil::BitRot,
     Truncate => faults::spoil::Spoil::Truncate,
     Wipe => faults::spoil::Spoil::Wipe,
-    ClockJump => faults::clock_jump::ClockJump,
-    ClockDrift => faults::clock_drift::ClockDrift,
-    ClockStrobe => faults::clock_strobe::ClockStrobe,
+    ClockJump => faults::clock::Clock::Jump,
+    ClockDrift => faults::clock::Clock::Drift,
+    ClockStrobe => faults::clock::Clock::Strobe,
 }

@@ -159,7 +159,8 @@ pub struct Counts {
     pub delayed: u64,
     /// Connections opened by `from`.
     pub connects: u64,
-    /// Connections that `from` asked for while the link was cut, in either direction.
+    /// Connections that `from` asked for while the link was cut, in either direction. Of a rule that cuts one direction only,
+    /// also those asked for in the other.
     pub connects_held: u64,
     /// Connections opened by `from` that were reset.
     pub resets: u64,

@@ -1,9 +1,9 @@
-//! What the network did while it was broken: counters compared with those from just after it was set.
+//! What the network did while it was broken: counters compared with those from when it was set.
 
 use crate::actor::Actor;
 use crate::cluster::{Cluster, Refusal};
 use crate::episode::{Evidence, Phase};
-use crate::network::{Counts, Network, Traffic};
+use crate::network::{Counts, Network, Rule, Traffic};
 use history::{Nanos, NodeId};
 use std::collections::BTreeSet;
 
@@ -18,15 +18,14 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Sets the network and begins to count: bytes once it is in force, resets from before it is, for it brings them about.
+    /// Sets the network and begins to count. What arrives or connects counts once the network is in force; what only a network
+    /// brings about counts from before it is, or the little that is sent at once would be missed. Where another one was in force
+    /// before, only resets are surely of this one.
     pub(crate) fn begin(network: &Network, cluster: &mut dyn Cluster) -> Result<Watch, Refusal> {
+        let was_clear = cluster.network().is_clear();
         let earlier = cluster.traffic()?;
         cluster.set_network(network)?;
-        let mut before = cluster.traffic()?;
-        for traffic in &mut before {
-            let same = earlier.iter().find(|e| (e.from, e.to) == (traffic.from, traffic.to));
-            traffic.counts.resets = same.map_or(0, |e| e.counts.resets);
-        }
+        let before = counted_from(was_clear, &earlier, cluster.traffic()?);
         Ok(Watch { network: network.clone(), since: cluster.now(), before })
     }
 
@@ -41,7 +40,7 @@ impl Watch {
             from: rule.from.iter().copied().collect(),
             to: rule.to.iter().copied().collect(),
             weather: rule.weather,
-            counts: of(&rule.from, &rule.to),
+            counts: self.with_connects_back(rule, of(&rule.from, &rule.to), &now),
             for_ms,
         });
         let doors = self.network.doors.iter().map(|(node, door)| Evidence::Doorstep {
@@ -57,6 +56,14 @@ impl Watch {
         Ok(links.chain(doors).chain(frames).collect())
     }
 
+    /// Who is cut off from answers in one direction asks for connections in the other: they are counted there, and told here.
+    fn with_connects_back(&self, rule: &Rule, mut counts: Counts, now: &[Traffic]) -> Counts {
+        let back = |t: &Traffic| rule.to.contains(&t.from) && rule.from.contains(&t.to);
+        let free = |t: &Traffic| self.network.on(t.from, t.to).next().is_none();
+        counts.connects_held += self.since_begin(now, &|t| back(t) && free(t)).connects_held;
+        counts
+    }
+
     fn since_begin(&self, now: &[Traffic], touches: &dyn Fn(&Traffic) -> bool) -> Counts {
         let mut sum = Counts::default();
         for traffic in now.iter().filter(|t| touches(t)) {
@@ -65,6 +72,21 @@ impl Watch {
         }
         sum
     }
+}
+
+/// Where to count from, of the counters just before and just after a network was set.
+fn counted_from(was_clear: bool, earlier: &[Traffic], mut set: Vec<Traffic>) -> Vec<Traffic> {
+    for Traffic { from, to, counts } in &mut set {
+        let same = earlier.iter().find(|e| (e.from, e.to) == (*from, *to));
+        let earlier = same.map_or(Counts::default(), |e| e.counts);
+        *counts = if was_clear {
+            let Counts { passed, connects, rewritten, .. } = *counts;
+            Counts { passed, connects, rewritten, ..earlier }
+        } else {
+            Counts { resets: earlier.resets, ..*counts }
+        };
+    }
+    set
 }
 
 /// Some round trips to a node through the network as it is now.
@@ -78,4 +100,21 @@ pub(crate) fn round_trips(node: NodeId, timeout_ms: u64, cluster: &mut dyn Clust
         }
     }
     Evidence::RoundTrips { node, phase, us }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_little_that_a_new_cut_holds_at_once_counts_and_what_arrived_before_it_does_not() {
+        let link = |counts| Traffic { from: Actor::Node(NodeId(1)), to: Actor::Node(NodeId(2)), counts };
+        let earlier = [link(Counts { passed: 10, held: 5, connects_held: 1, ..Counts::default() })];
+        let set = Counts { passed: 15, held: 9, connects_held: 2, resets: 1, ..Counts::default() };
+        let now = Counts { passed: 15, held: 11, connects_held: 2, resets: 1, ..Counts::default() };
+        let since = |was_clear| now.since(counted_from(was_clear, &earlier, vec![link(set)])[0].counts);
+        assert_eq!(since(true), Counts { held: 6, connects_held: 1, resets: 1, ..Counts::default() });
+        // What another cut may have held in between is not told of this one.
+        assert_eq!(since(false), Counts { held: 2, resets: 1, ..Counts::default() });
+    }
 }

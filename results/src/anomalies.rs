@@ -1,6 +1,6 @@
 //! `anomalies.jsonl`: every anomaly with the faults active around it, one JSON object a line, none left out.
 
-use crate::autopsy::Death;
+use crate::autopsy::{Death, Twice};
 use crate::file::FileError;
 use crate::json::{self, Lines};
 use crate::phase::{Phases, Window};
@@ -20,6 +20,18 @@ pub struct AnomalyLine {
     /// Where and how the records it misses died.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub died: Vec<Death>,
+    /// How the records that stand in the log twice came there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub twice: Vec<Twice>,
+}
+
+/// What the disks and the nodes' own words tell of an anomaly.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Told<'a> {
+    /// Where and how the records it misses died.
+    pub died: &'a [Death],
+    /// How the records it has twice came there.
+    pub twice: &'a [Twice],
 }
 
 /// A fault episode around an anomaly, times from the start of the load.
@@ -48,17 +60,18 @@ pub fn faults_around(anomaly: &Anomaly, phases: &Phases, epoch: Nanos) -> Vec<Ac
     phases.all(at(anomaly.window_ns.0), at(anomaly.window_ns.1)).map(|window| Active::of(window, epoch)).collect()
 }
 
-/// Replaces `path` by these anomalies, each with its deaths; `epoch` is the start of the load.
+/// Replaces `path` by these anomalies, each with what is told of it; `epoch` is the start of the load.
 pub fn write<'a>(
     path: &Path,
-    anomalies: impl IntoIterator<Item = (&'a Anomaly, &'a [Death])>,
+    anomalies: impl IntoIterator<Item = (&'a Anomaly, Told<'a>)>,
     phases: &Phases,
     epoch: Nanos,
 ) -> Result<(), FileError> {
-    let line = |(a, died): (&Anomaly, &[Death])| AnomalyLine {
+    let line = |(a, told): (&Anomaly, Told<'_>)| AnomalyLine {
         anomaly: a.clone(),
         faults: faults_around(a, phases, epoch),
-        died: died.to_vec(),
+        died: told.died.to_vec(),
+        twice: told.twice.to_vec(),
     };
     json::write_lines(path, anomalies.into_iter().map(line))
 }
@@ -124,7 +137,7 @@ pub(crate) mod tests {
             window("late", 9_000_000, Nanos::NEVER),
         ];
         let anomalies = [anomaly(Claim::NoAckedLoss, 1_000_000), anomaly(Claim::NoAckedLoss, -1_000_000)];
-        write(&path, anomalies.iter().map(|a| (a, &[][..])), &Phases::new(windows), Nanos(500_000)).unwrap();
+        write(&path, anomalies.iter().map(|a| (a, Told::default())), &Phases::new(windows), Nanos(500_000)).unwrap();
         let lines = read(&path).unwrap();
         assert_eq!(lines.items.iter().map(|line| line.anomaly.clone()).collect::<Vec<_>>(), anomalies);
         let faults: Vec<Vec<_>> =

@@ -5,7 +5,8 @@
 
 mod text;
 
-use crate::autopsy::{Death, Stage};
+use crate::anomalies::Told;
+use crate::autopsy::{Death, Proof, Stage, Twice};
 use crate::latency::{Figures, Gap, Timing};
 use crate::verdict::{Coverage, Disks, FaultTally, VerdictFile};
 use checker::{Anomaly, ClaimResult, Finding, OpRef, Status};
@@ -41,8 +42,8 @@ pub struct Summary<'a> {
     pub names: &'a Names,
     /// The anomaly to show; see [`crate::anomalies::first`].
     pub first: Option<&'a Anomaly>,
-    /// Where and how its records died.
-    pub died: &'a [Death],
+    /// What is told of it.
+    pub told: Told<'a>,
     /// The command that tries the same again.
     pub repeat: &'a str,
     /// Where everything is.
@@ -70,7 +71,8 @@ impl Summary<'_> {
         self.claims(&mut page);
         if let Some(anomaly) = self.first {
             first_anomaly(&mut page, anomaly);
-            deaths(&mut page, self.died);
+            deaths(&mut page, self.told.died);
+            repeats(&mut page, self.told.twice);
         }
         page.command("repeat", self.repeat, REPEAT_LINES_MAX);
         page.whole("folder", self.folder);
@@ -217,12 +219,22 @@ fn deaths(page: &mut Page, deaths: &[Death]) {
     for death in deaths.iter().take(DEATHS_MAX) {
         let certainty = serde_json::to_string(&death.certainty).unwrap_or_default();
         page.paragraph("  died", &format!("{}  ({})", death.sentence, certainty.trim_matches('"')), SENTENCE_LINES_MAX);
-        for proof in death.proof.iter().take(PROOFS_MAX) {
-            page.entry("", &format!("{}  {}", proof.place, proof.says));
-        }
-        page.more(death.proof.len().saturating_sub(PROOFS_MAX), "proof");
+        proofs(page, &death.proof);
     }
     page.more(deaths.len().saturating_sub(DEATHS_MAX), "way of dying");
+}
+
+fn repeats(page: &mut Page, twice: &[Twice]) {
+    for twice in twice.iter().take(DEATHS_MAX) {
+        page.paragraph("  twice", &twice.sentence, SENTENCE_LINES_MAX);
+        proofs(page, &twice.proof);
+    }
+    page.more(twice.len().saturating_sub(DEATHS_MAX), "way of being sent again");
+}
+
+fn proofs(page: &mut Page, proofs: &[Proof]) {
+    proofs.iter().take(PROOFS_MAX).for_each(|proof| page.entry("", &format!("{}  {}", proof.place, proof.says)));
+    page.more(proofs.len().saturating_sub(PROOFS_MAX), "proof");
 }
 
 fn op_text(op: &OpRef) -> String {

@@ -16,4 +16,4 @@ pub mod replica;
 pub use history::{History, Names, ProcessName, Role};
 pub use ids::{LeaderEpoch, LogId, Nanos, NodeId, Offset, ProcessId, Value, WriterId};
 pub use op::{Kind, Op, Outcome, Record};
-pub use replica::{EpochStart, ReplicaLog, ReplicaRecord};
+pub use replica::{EpochStart, ReplicaLog, ReplicaRecord, SentBatch};

@@ -23,6 +23,21 @@ pub struct EpochStart {
     pub start: Offset,
 }
 
+/// A batch and who sent it, as its header says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SentBatch {
+    /// Its first offset.
+    pub first: Offset,
+    /// Its last offset.
+    pub last: Offset,
+    /// The producer's id, or −1 if the producer is not idempotent.
+    pub producer: i64,
+    /// The producer's epoch, or −1.
+    pub producer_epoch: i16,
+    /// The sequence of its first record, or −1.
+    pub sequence: i32,
+}
+
 /// One replica of one log.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ReplicaLog {
@@ -40,4 +55,6 @@ pub struct ReplicaLog {
     pub epochs: Vec<EpochStart>,
     /// Every record, by rising offset.
     pub records: Vec<ReplicaRecord>,
+    /// The batches, by offset, in which a record stands that this log has more than once; of very many, the first.
+    pub repeats: Vec<SentBatch>,
 }

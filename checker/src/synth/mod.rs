@@ -217,6 +217,7 @@ impl Cluster {
             };
             let records: Vec<ReplicaRecord> = held.iter().enumerate().map(record).collect();
             replicas.extend((0..self.shape.replicas).map(|node| ReplicaLog {
+                repeats: Vec::new(),
                 node: NodeId(node as i32 + 1),
                 log: LogId(n as u32),
                 start: Offset(0),

@@ -129,6 +129,7 @@ fn replica(rng: &mut Rng, node: i32) -> ReplicaLog {
     };
     let records = (start..start + count).map(record).collect();
     ReplicaLog {
+        repeats: Vec::new(),
         node: NodeId(node),
         log: LogId(0),
         start: Offset(start),

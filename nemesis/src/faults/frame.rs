@@ -2,7 +2,7 @@
 //!
 //! What no network does to a stream, but a broker that stumbles does to requests: one of two requests under way is lost
 //! and the other is not; a request is carried out and its answer never comes; an old request arrives after the client has
-//! given it up.
+//! given it up. What clients send only when they start is met by killing one of them and starting it anew.
 
 use crate::actor::Actor;
 use crate::aim::{Aim, Api};
@@ -113,12 +113,25 @@ impl Fault for Frame {
             every: 1,
             times: 1 + asked.pick % TIMES_MAX,
         };
+        let starting = starting(scene, api, asked);
         let network = Network { frames: vec![rule], ..Network::default() };
-        let hurt = vec![Step::Network(Box::new(network)), Step::Hold(asked.hold_ms), Step::Traffic];
-        Ok(Script::on(&targets, hurt, Vec::new()))
+        let mut hurt = vec![Step::Network(Box::new(network))];
+        hurt.extend(starting.iter().flat_map(|client| [Step::Kill(*client), Step::Start(*client)]));
+        hurt.extend([Step::Hold(asked.hold_ms), Step::Traffic]);
+        Ok(Script { targets, accomplices: starting, hurt, heal: Vec::new() })
     }
 
     fn effective(&self, episode: &Episode) -> bool {
         episode.evidence.iter().any(|e| matches!(e, Evidence::Frames { frames, .. } if *frames > 0))
     }
+}
+
+/// Who is started anew to have the request sent, if it is one that clients send when they start and hardly ever after.
+fn starting(scene: &Scene, api: Api, asked: Asked) -> Vec<Actor> {
+    let sender = match api {
+        Api::FindCoordinator | Api::JoinGroup => Aim::Consumer,
+        Api::InitProducerId => Aim::Producer,
+        _ => return Vec::new(),
+    };
+    sender.resolve(scene, asked.log, asked.pick).unwrap_or_default()
 }

@@ -2,9 +2,7 @@
 
 pub mod ahead;
 mod bad_disk;
-pub mod clock_drift;
-pub mod clock_jump;
-pub mod clock_strobe;
+pub mod clock;
 pub mod disk_full;
 pub mod disk_slow;
 pub mod door;
@@ -43,7 +41,6 @@ use crate::episode::{Episode, Evidence, Target};
 use crate::fault::Asked;
 use crate::ground::Timing;
 use crate::scene::{Scene, Skip};
-use crate::skew::Skew;
 use crate::step::{Script, Step};
 use history::NodeId;
 use links::{cut_ms, every_link, links, network, others, shows_cut, shows_slowness, shows_unanswered};
@@ -77,26 +74,10 @@ const DISKS: &[Aim] = &[
     Aim::Majority,
 ];
 
-/// Whose wall clock can be hit.
-const CLOCKS: &[Aim] = &[
-    Aim::Leader,
-    Aim::Follower,
-    Aim::GroupCoordinator,
-    Aim::TransactionCoordinator,
-    Aim::All,
-    Aim::Some,
-    Aim::Minority,
-    Aim::Majority,
-    Aim::Producer,
-    Aim::Consumer,
-];
-
 /// How long a broken disk may take to be felt after the hold, milliseconds.
 const FELT_MS_MAX: u64 = 8_000;
 /// How long another replica in sync is waited for before something is lost, milliseconds.
 const SPARE_MS_MAX: u64 = 5_000;
-/// The same as for a disk for a wall clock, which is read all the time.
-const TOLD_MS_MAX: u64 = 5_000;
 
 /// How long a disk or clock is useful to be wrong, milliseconds.
 fn wrong_ms(aim: Aim, timing: &Timing) -> RangeInclusive<u64> {
@@ -146,20 +127,6 @@ fn mended(targets: &[NodeId]) -> Vec<Step> {
     mend.chain(targets.iter().map(|node| Step::Start(Actor::Node(*node)))).collect()
 }
 
-/// Their wall clocks go wrong for the hold, and longer if nobody was told by then.
-fn skew_clocks(scene: &Scene, asked: Asked, skew: Skew, off_ms: u64) -> Result<Script, Skip> {
-    let targets = asked.aim.resolve(scene, asked.log, asked.pick)?;
-    let skewed = targets.iter().map(|who| Step::Skew(*who, skew));
-    let told = targets.iter().map(|who| Step::AwaitTold { who: *who, off_ms, at_most_ms: TOLD_MS_MAX });
-    let hurt = skewed.chain([Step::Hold(asked.hold_ms)]).chain(told).collect();
-    Ok(Script::on(&targets, hurt, targets.iter().copied().map(Step::Mend).collect()))
-}
-
-/// Of what is asked, 80 %: a clock is read at moments of its own.
-fn most_of(asked_ms: u64) -> u64 {
-    asked_ms / 5 * 4 + asked_ms % 5 * 4 / 5
-}
-
 /// How much a power loss leaves, as the pick decides.
 fn loss(pick: u32) -> Loss {
     Loss::ALL[pick as usize % Loss::ALL.len()]
@@ -186,16 +153,6 @@ fn shows_power_cut(episode: &Episode, target: &Target) -> bool {
 fn shows_felt(episode: &Episode, target: &Target) -> bool {
     episode.evidence.iter().any(|e| match e {
         Evidence::DiskFelt { node, fault, counts } => Actor::Node(*node) == target.who && counts.of(*fault) > 0,
-        _ => false,
-    })
-}
-
-/// True if the target was told times as wrong as they were meant to be.
-fn shows_told(episode: &Episode, target: &Target) -> bool {
-    episode.evidence.iter().any(|e| match e {
-        Evidence::ClockTold { who, asked_ms, reading } => {
-            *who == target.who && reading.skewed > 0 && reading.off_ms() >= (*asked_ms).max(1)
-        }
         _ => false,
     })
 }

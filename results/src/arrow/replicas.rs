@@ -4,7 +4,8 @@
 //! node i32 | log u32 | offset i64 | value u64 | epoch i32
 //! ```
 //! Rows stand replica by replica, in the order of the list in the schema's metadata under [`KEY`] (JSON): where each
-//! replica starts and ends, its checkpointed high watermark, its epochs, how many rows it has; and the findings.
+//! replica starts and ends, its checkpointed high watermark, its epochs, the batches whose records repeat, how many rows it has; and the
+//! findings.
 
 use super::table::Table;
 use super::{BATCH_ROWS_MAX, write};
@@ -12,7 +13,7 @@ use crate::file::{FileError, Place, Problem};
 use crate::replicas::{Evidence, Finding};
 use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, UInt32Array, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
-use history::{EpochStart, LeaderEpoch, LogId, NodeId, Offset, ReplicaLog, ReplicaRecord, Value};
+use history::{EpochStart, LeaderEpoch, LogId, NodeId, Offset, ReplicaLog, ReplicaRecord, SentBatch, Value};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,18 +38,21 @@ struct Head {
     end: Offset,
     high_watermark: Option<Offset>,
     epochs: Vec<EpochStart>,
+    #[serde(default)]
+    repeats: Vec<SentBatch>,
     rows: u64,
 }
 
 impl Head {
     fn of(replica: &ReplicaLog) -> Head {
-        let ReplicaLog { node, log, start, end, high_watermark, ref epochs, ref records } = *replica;
-        Head { node, log, start, end, high_watermark, epochs: epochs.clone(), rows: records.len() as u64 }
+        let ReplicaLog { node, log, start, end, high_watermark, ref epochs, ref records, ref repeats } = *replica;
+        let (epochs, repeats, rows) = (epochs.clone(), repeats.clone(), records.len() as u64);
+        Head { node, log, start, end, high_watermark, epochs, repeats, rows }
     }
 
     fn into_replica(self) -> ReplicaLog {
-        let Head { node, log, start, end, high_watermark, epochs, .. } = self;
-        ReplicaLog { node, log, start, end, high_watermark, epochs, records: Vec::new() }
+        let Head { node, log, start, end, high_watermark, epochs, repeats, .. } = self;
+        ReplicaLog { node, log, start, end, high_watermark, epochs, records: Vec::new(), repeats }
     }
 }
 
@@ -127,6 +131,7 @@ mod tests {
     fn sample() -> Evidence {
         let record = |offset| ReplicaRecord { offset: Offset(offset), value: Value(7), epoch: LeaderEpoch(-1) };
         let replica = |node, log, records: std::ops::Range<i64>| ReplicaLog {
+            repeats: vec![SentBatch { first: Offset(2), last: Offset(3), producer: 7, producer_epoch: 1, sequence: 0 }],
             node: NodeId(node),
             log: LogId(log),
             start: Offset(0),

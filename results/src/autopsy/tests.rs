@@ -55,6 +55,7 @@ fn recovered(second: u64, node: i32) -> Event {
 fn replica(node: i32, records: std::ops::Range<i64>, second_epoch: i64) -> ReplicaLog {
     let epoch = |epoch, start| EpochStart { epoch: LeaderEpoch(epoch), start: Offset(start) };
     ReplicaLog {
+        repeats: Vec::new(),
         node: NodeId(node),
         log: LogId(0),
         start: Offset(records.start),

@@ -3,7 +3,7 @@
 //! Batches are told in the very words of Kafka's `DumpLogSegments`, so that its readers and its scripts read ours.
 
 use super::partitions;
-use crate::file::{self, FileError};
+use crate::file::{self, FileError, Place, Problem};
 use crate::kraft;
 use crate::replicas::batch::HEADER_BYTES;
 use crate::replicas::reader::{Next, SegmentReader};
@@ -23,8 +23,14 @@ pub enum Detail {
     Batches,
 }
 
-/// Tells what stands below `data`, of one partition or of all.
+/// The kinds of file beside a segment, by extension.
+const COMPANIONS: [&str; 4] = ["index", "timeindex", "txnindex", "snapshot"];
+
+/// Tells what stands below `data`, of one partition or of all, or in `data` itself if it is a file.
 pub fn dump(data: &Path, only: Option<&str>, detail: Detail, say: &mut dyn FnMut(&str)) -> Result<(), FileError> {
+    if data.is_file() {
+        return one_file(data, detail, say);
+    }
     let mut notes = Notes::of(data);
     let watermarks = checkpoint::offsets(&data.join("replication-offset-checkpoint"), &mut notes)?;
     let flushed = checkpoint::offsets(&data.join("recovery-point-offset-checkpoint"), &mut notes)?;
@@ -49,6 +55,19 @@ pub fn dump(data: &Path, only: Option<&str>, detail: Detail, say: &mut dyn FnMut
         say(&format!("{} byte {}: {:?}", finding.file, finding.byte, finding.flaw));
     }
     Ok(())
+}
+
+fn one_file(path: &Path, detail: Detail, say: &mut dyn FnMut(&str)) -> Result<(), FileError> {
+    let base = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).unwrap_or(0);
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("log") => segment(base, path, detail, say),
+        Some(kind) if COMPANIONS.contains(&kind) => beside(kind, base, path, say),
+        _ => {
+            let kinds = COMPANIONS.map(|kind| format!(".{kind}")).join(", ");
+            let why = format!("no data folder, and no file that ends in .log, {kinds}");
+            Err(FileError::new(path, Place::Whole, Problem::Foreign(why)))
+        }
+    }
 }
 
 #[derive(Default)]
@@ -96,15 +115,18 @@ fn segment(base: i64, path: &Path, detail: Detail, say: &mut dyn FnMut(&str)) ->
 }
 
 fn companions(base: i64, log: &Path, say: &mut dyn FnMut(&str)) -> Result<(), FileError> {
-    for kind in ["index", "timeindex", "txnindex", "snapshot"] {
+    for kind in COMPANIONS {
         let path = log.with_extension(kind);
-        if !path.is_file() {
-            continue;
+        if path.is_file() {
+            beside(kind, base, &path, say)?;
         }
-        let bytes = file::read(&path, COMPANION_BYTES_MAX)?;
-        let told = companion(kind, Offset(base), &bytes);
-        say(&format!("  {}: {told}", path.file_name().unwrap_or_default().to_string_lossy()));
     }
+    Ok(())
+}
+
+fn beside(kind: &str, base: i64, path: &Path, say: &mut dyn FnMut(&str)) -> Result<(), FileError> {
+    let told = companion(kind, Offset(base), &file::read(path, COMPANION_BYTES_MAX)?);
+    say(&format!("  {}: {told}", path.file_name().unwrap_or_default().to_string_lossy()));
     Ok(())
 }
 

@@ -92,3 +92,19 @@ fn partitions_are_told_from_other_folders() {
     assert!(["q-1", "__cluster_metadata-0", "a-b-12"].iter().all(|name| is_partition(name)));
     assert!(["q", "q-", "-1", "q-1.deleted", "q-x"].iter().all(|name| !is_partition(name)));
 }
+
+#[test]
+fn a_single_file_is_told_by_its_kind_and_any_other_refused() {
+    let folder = data(&[batch(7..9, 0, b"x")], 9);
+    let segment = folder.path().join("q-1/00000000000000000000.log");
+    let told = |path: &Path| {
+        let mut lines = Vec::new();
+        dump(path, None, Detail::Segments, &mut |line| lines.push(line.to_owned())).map(|()| lines)
+    };
+    assert_eq!(told(&segment).unwrap(), ["  00000000000000000000.log: offsets 0..9, 1 batches, 2 records, 0 flaws"]);
+    let index = segment.with_extension("index");
+    fs::write(&index, [0, 0, 0, 1, 0, 0, 0, 9]).unwrap();
+    assert!(told(&index).unwrap()[0].contains("1 entries"));
+    let refused = told(&folder.path().join("q-1/leader-epoch-checkpoint")).unwrap_err().to_string();
+    assert!(refused.contains(".timeindex"), "{refused}");
+}

@@ -23,13 +23,16 @@ mod segment;
 mod tests;
 
 use crate::file::{FileError, unread};
-use history::{LogId, Names, NodeId, Offset, ReplicaLog, ReplicaRecord};
+use history::{LogId, Names, NodeId, Offset, ReplicaLog, ReplicaRecord, SentBatch, Value};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Most findings kept of one replica of one log; the rest is counted in the last of them.
 pub const FINDINGS_PER_LOG_MAX: usize = 100;
+
+/// Most batches kept of one replica of one log because their records stand in it more than once.
+pub const REPEATS_PER_LOG_MAX: usize = 1000;
 
 /// All replicas of a run.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -118,7 +121,8 @@ fn read_log(folder: &Path, node: NodeId, log: LogId, run: u64, notes: &mut Notes
     let segments = segments(folder)?;
     let start = Offset(segments.first().map_or(0, |segment| segment.0));
     let epochs = checkpoint::epochs(&folder.join("leader-epoch-checkpoint"), notes)?;
-    let mut replica = ReplicaLog { node, log, start, end: start, high_watermark: None, epochs, records: Vec::new() };
+    let (records, repeats) = (Vec::new(), Vec::new());
+    let mut replica = ReplicaLog { node, log, start, end: start, high_watermark: None, epochs, records, repeats };
     for (base, path) in segments {
         replica.end = replica.end.max(Offset(base));
         segment::read(&path, run, &mut replica, notes)?;
@@ -126,7 +130,29 @@ fn read_log(folder: &Path, node: NodeId, log: LogId, run: u64, notes: &mut Notes
     if !replica.records.is_sorted_by_key(|record| record.offset) {
         replica.records.sort_by_key(|record: &ReplicaRecord| record.offset);
     }
+    replica.repeats = repeating(&replica);
     Ok(replica)
+}
+
+/// Those of the batches in which a record stands that stands in the log more than once.
+fn repeating(replica: &ReplicaLog) -> Vec<SentBatch> {
+    let mut values: Vec<Value> = replica.records.iter().map(|record| record.value).collect();
+    values.sort_unstable();
+    let twice = |pair: &[Value]| pair[0] == pair[1] && pair[0].is_ordinary();
+    let mut repeated: Vec<Value> = values.windows(2).filter(|pair| twice(pair)).map(|pair| pair[0]).collect();
+    repeated.dedup();
+    if repeated.is_empty() {
+        return Vec::new();
+    }
+    let holds_one = |batch: &&SentBatch| {
+        let from = replica.records.partition_point(|record| record.offset < batch.first);
+        let records = replica.records[from..].iter().take_while(|record| record.offset <= batch.last);
+        records.into_iter().any(|record| repeated.binary_search(&record.value).is_ok())
+    };
+    let mut batches: Vec<SentBatch> = replica.repeats.iter().filter(holds_one).copied().collect();
+    batches.sort_by_key(|batch| batch.first);
+    batches.truncate(REPEATS_PER_LOG_MAX);
+    batches
 }
 
 /// A log's segments by base offset.

@@ -4,13 +4,13 @@ use super::batch::{HEADER_BYTES, Header};
 use super::reader::{Next, SegmentReader};
 use super::{Flaw, Notes, records};
 use crate::file::FileError;
-use history::{Offset, ReplicaLog, ReplicaRecord, Value, payload};
+use history::{Offset, ReplicaLog, ReplicaRecord, SentBatch, Value, payload};
 use std::path::Path;
 
 /// Most offsets that a batch with a bad CRC is believed to own.
 const CORRUPT_OFFSETS_MAX: i32 = 1 << 20;
 
-/// Appends a segment's records to `replica`.
+/// Appends a segment's records to `replica`, and its batches to those of which some may repeat.
 pub fn read(path: &Path, run: u64, replica: &mut ReplicaLog, notes: &mut Notes) -> Result<(), FileError> {
     let mut segment = SegmentReader::open(path)?;
     while let Some(next) = segment.step()? {
@@ -25,7 +25,10 @@ pub fn read(path: &Path, run: u64, replica: &mut ReplicaLog, notes: &mut Notes) 
             notes.add(path, at, Flaw::OffsetsNotRising);
         }
         let end = match batch(&header, bytes, run, &mut replica.records) {
-            Ok(()) => header.end(),
+            Ok(()) => {
+                replica.repeats.push(sent(&header));
+                header.end()
+            }
             Err(flaw) => {
                 notes.add(path, at, flaw);
                 replica.records.last().map_or(replica.end, |record| Offset(record.offset.0 + 1))
@@ -34,6 +37,16 @@ pub fn read(path: &Path, run: u64, replica: &mut ReplicaLog, notes: &mut Notes) 
         replica.end = replica.end.max(end);
     }
     Ok(())
+}
+
+fn sent(header: &Header) -> SentBatch {
+    SentBatch {
+        first: Offset(header.base),
+        last: Offset(header.end().0 - 1),
+        producer: header.producer_id,
+        producer_epoch: header.producer_epoch,
+        sequence: header.base_sequence,
+    }
 }
 
 /// Appends a batch's records to `out`; of a batch that cannot be read, its offsets with [`Value::CORRUPT`].

@@ -64,7 +64,7 @@ fn text(loss: Finding, circumstances: Circumstances, first: Option<&Anomaly>) ->
     };
     let repeat = "stormglass run --seed 0x9f3c51ab";
     let folder = "runs/queue/20261121T023114Z-51ab";
-    Summary { verdict: &verdict, version: "0.1.0", names: &names, first, died: &[], repeat, folder }.text()
+    Summary { verdict: &verdict, version: "0.1.0", names: &names, first, told: Told::default(), repeat, folder }.text()
 }
 
 #[test]
@@ -126,8 +126,15 @@ fn whatever_the_data_the_summary_stays_on_one_screen_and_harmless() {
     judgement.counts.ops = Kind::ALL.map(|kind| KindCount { kind, ok: u64::MAX, fail: 1, unknown: 1 }).to_vec();
     let verdict = VerdictFile::new(&manifest(), &judgement, around, []);
     let (names, version, folder) = (Names::default(), "0.1.0", "runs/x");
-    let summary =
-        Summary { verdict: &verdict, version, names: &names, first: Some(&anomaly), died: &[], repeat: &long, folder };
+    let summary = Summary {
+        verdict: &verdict,
+        version,
+        names: &names,
+        first: Some(&anomaly),
+        told: Told::default(),
+        repeat: &long,
+        folder,
+    };
     let shown = summary.text();
     assert!(shown.lines().count() <= LINES_MAX, "{} lines", shown.lines().count());
     assert!(shown.lines().filter(|line| line.chars().count() > COLUMNS_MAX).count() <= 1, "only the command's end");
