@@ -10,6 +10,7 @@
 
 mod broker_role;
 mod controller_role;
+mod files;
 mod tasks;
 
 use std::path::Path;
@@ -81,7 +82,9 @@ impl End {
 /// # Errors
 /// [`NodeError`]: it never served.
 pub fn run(properties: &Path) -> Result<i32, NodeError> {
-    let config = Config::read(properties)?;
+    let mut config = Config::read(properties)?;
+    let files = files::raise();
+    config.limits.connections_max = config.limits.connections_max.min(files::connections(files));
     let events = Events::open(config.node, &config.events_file)
         .map_err(|source| NodeError::System { doing: "cannot open the events file", source })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

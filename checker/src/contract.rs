@@ -129,6 +129,10 @@ pub struct Promises {
     /// How long the last stable offset may stand still below the end, milliseconds: as long as a transaction may be open.
     #[serde(default = "stall_ms_max")]
     pub stall_ms_max: u64,
+    /// How long it may stand at a record of a transaction that has ended, once everything is healed, milliseconds; for ever if a
+    /// decision or its markers may be lost.
+    #[serde(default)]
+    pub ended_ms_max: Option<u64>,
 }
 
 /// Kafka's default transaction timeout.
@@ -141,7 +145,8 @@ impl Promises {
     pub fn strict() -> Promises {
         let (acks, empty_fetches, end_offsets) = (Bind::Binds, Bind::Binds, Bind::Binds);
         let stall_ms_max = stall_ms_max();
-        Promises { acks, empty_fetches, end_offsets, retries: Retries::Once, gaps: Gaps::Never, stall_ms_max }
+        let (retries, gaps, ended_ms_max) = (Retries::Once, Gaps::Never, None);
+        Promises { acks, empty_fetches, end_offsets, retries, gaps, stall_ms_max, ended_ms_max }
     }
 
     /// What a replicated log with a lagging high watermark on new leaders promises: all but empty fetches.

@@ -230,6 +230,7 @@ impl Active {
                 await_election(log, from, since.plus_ms(at_most_ms), cluster)
             }
             Step::AwaitAhead { log, node, at_most_ms } => await_ahead(log, node, since.plus_ms(at_most_ms), cluster),
+            Step::AwaitBehind { log, node, at_most_ms } => await_behind(log, node, since.plus_ms(at_most_ms), cluster),
             Step::AwaitAlone { log, node, at_most_ms } => {
                 self.await_alone(log, node, since.plus_ms(at_most_ms), cluster)
             }
@@ -352,6 +353,14 @@ fn await_ahead(log: LogId, node: NodeId, at_latest: Nanos, cluster: &mut dyn Clu
     let ahead = own.iter().any(|(_, end)| others.iter().all(|(_, other)| end > other));
     let now = cluster.now();
     if ahead || now >= at_latest { Progress::Over } else { Progress::Wait(now.plus_ms(COUNT_EVERY_MS)) }
+}
+
+fn await_behind(log: LogId, node: NodeId, at_latest: Nanos, cluster: &mut dyn Cluster) -> Progress {
+    let ends = cluster.log_ends(log);
+    let own = ends.iter().find(|(of, _)| *of == node).map(|(_, end)| *end);
+    let behind = own.is_some_and(|own| ends.iter().any(|(_, other)| *other > own));
+    let now = cluster.now();
+    if behind || now >= at_latest { Progress::Over } else { Progress::Wait(now.plus_ms(COUNT_EVERY_MS)) }
 }
 
 fn await_election(log: LogId, from: (NodeId, LeaderEpoch), at_latest: Nanos, cluster: &mut dyn Cluster) -> Progress {

@@ -103,6 +103,15 @@ pub enum Step {
         /// From the step's begin, milliseconds.
         at_most_ms: u64,
     },
+    /// Wait until some other replica's log goes on beyond the node's, at most `at_most_ms`.
+    AwaitBehind {
+        /// Which log.
+        log: LogId,
+        /// Whose.
+        node: NodeId,
+        /// From the step's begin, milliseconds.
+        at_most_ms: u64,
+    },
     /// Wait until the node leads the log with nobody else in sync, at most `at_most_ms`, and note whether it did.
     AwaitAlone {
         /// Which log.

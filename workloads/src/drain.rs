@@ -16,6 +16,10 @@ const WINDOW_WAIT_MS: i32 = 100;
 /// So many windows in a row with nothing in them below the end: more would not be served either.
 const DENIALS_MAX: u32 = 40;
 const END: OffsetAt = OffsetAt::Latest(Isolation::ReadUncommitted);
+const STABLE: OffsetAt = OffsetAt::Latest(Isolation::ReadCommitted);
+/// How often [`settle`] asks, and how long it waits for one answer.
+const SETTLE_EVERY_MS: u64 = 250;
+const ANSWER_MS_MAX: u64 = 2_000;
 
 /// What a drain read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -79,6 +83,33 @@ pub fn drain(
             .push(Reader { cluster: &mut *cluster, place, deadline, window_bytes, journal, process }.read_log()?);
     }
     Ok(report)
+}
+
+/// Asks for every log's last stable offset until it has reached the log's end, or the time is up: what is behind it is hidden from
+/// readers of committed records.
+pub fn settle(
+    cluster: &mut Cluster,
+    logs: &[LogPlace],
+    deadline: Deadline,
+    (journal, process): (&Journal, ProcessId),
+) -> Result<(), JournalError> {
+    let mut open: Vec<&LogPlace> = logs.iter().collect();
+    loop {
+        let mut held = Vec::new();
+        for place in open {
+            let patience = deadline.but_at_most_ms(ANSWER_MS_MAX);
+            let mut reader =
+                Reader { cluster: &mut *cluster, place, deadline: patience, window_bytes: 0, journal, process };
+            let (end, stable) = (reader.ask(Kind::EndOffset, END)?, reader.ask(Kind::StableEnd, STABLE)?);
+            if matches!((end, stable), (Ok(end), Ok(stable)) if stable < end) {
+                held.push(place);
+            }
+        }
+        open = held;
+        if open.is_empty() || !clock::between_attempts(SETTLE_EVERY_MS, deadline) {
+            return Ok(());
+        }
+    }
 }
 
 struct Reader<'a> {

@@ -1,7 +1,8 @@
 //! The controller's listener: brokers and other controllers on one port.
 //!
 //! Every call is answered as soon as it can be, in any order; a connection has at most [`CALLS_MAX`] under way and there are at most
-//! [`CONNECTIONS_MAX`] connections. Bytes that make no sense end their connection and nothing else.
+//! [`CONNECTIONS_MAX`] connections. Bytes that make no sense end their connection and nothing else; so does saying nothing to begin
+//! with, or taking no answers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
     sync::{Semaphore, mpsc, oneshot},
     task::JoinSet,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::reign::Asked;
@@ -28,6 +29,13 @@ use crate::metadata::{
 pub const CONNECTIONS_MAX: usize = 512;
 /// Most unanswered calls of a connection.
 pub const CALLS_MAX: usize = 64;
+
+/// Until the first call is there: who connects has something to ask.
+const FIRST_CALL_PATIENCE: Duration = Duration::from_secs(10);
+/// Until an answer is taken.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
+/// Out of file descriptors, most likely: connections must end before another can begin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const POLL_MS_MAX: u64 = 60_000;
 
@@ -47,7 +55,11 @@ pub async fn serve(listener: TcpListener, service: Service) {
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                if let (Ok((stream, _)), Ok(place)) = (accepted, Arc::clone(&places).try_acquire_owned()) {
+                let Ok((stream, _)) = accepted else {
+                    let _ended = timeout(ACCEPT_PAUSE, std::future::pending::<()>()).await;
+                    continue;
+                };
+                if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
                     let service = service.clone();
                     connections.spawn(async move {
                         service.connection(stream).await;
@@ -70,7 +82,8 @@ impl Service {
         let mut tasks = JoinSet::new();
         tasks.spawn(write_all(write, queue));
         let mut read = BufReader::new(read);
-        while let Ok(Call { id, body }) = wire::read(&mut read).await {
+        let mut next = timeout(FIRST_CALL_PATIENCE, wire::read(&mut read)).await.ok();
+        while let Some(Ok(Call { id, body })) = next {
             while tasks.len() > CALLS_MAX {
                 tasks.join_next().await;
             }
@@ -80,6 +93,7 @@ impl Service {
                 let body = service.answer(body).await;
                 let _connection_gone = answers.send(Response { id, body }).await;
             });
+            next = Some(wire::read(&mut read).await);
         }
     }
 
@@ -146,7 +160,7 @@ impl Service {
 
 async fn write_all(mut write: OwnedWriteHalf, mut queue: mpsc::Receiver<Response>) {
     while let Some(response) = queue.recv().await {
-        if wire::write(&mut write, &response).await.is_err() {
+        if !matches!(timeout(ANSWER_PATIENCE, wire::write(&mut write, &response)).await, Ok(Ok(()))) {
             return;
         }
     }

@@ -92,8 +92,9 @@ impl BrokerRole {
         });
         let fetchers = Arc::new(Fetchers::new(fetch_setting(&broker)));
         let mut tasks = JoinSet::new();
+        let room = server::room(broker.config.limits.connections_max);
         for (listener, socket) in sockets.into_iter().enumerate() {
-            tasks.spawn(server::serve(broker.clone(), socket, listener));
+            tasks.spawn(server::serve(broker.clone(), socket, listener, room.clone()));
         }
         tasks.spawn(carrier.run(broker.controller.clone()));
         tasks::spawn(&mut tasks, &broker, &fetchers);

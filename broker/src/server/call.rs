@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use super::hurry::Hurry;
 use super::pieces::{Frame, Gather};
+use super::shape::header_fits;
 use crate::log::FileSlice;
 
 /// A request that cannot be answered; the connection is closed, as Kafka does.
@@ -83,6 +84,9 @@ impl Call {
         };
         let (key, version) = (i16::from_be_bytes([k0, k1]), i16::from_be_bytes([v0, v1]));
         let api = ApiKey::try_from(key).map_err(|()| CallError::UnknownApi(key))?;
+        if !header_fits(&frame, api.request_header_version(version)) {
+            return Err(CallError::Malformed("no whole header".to_owned()));
+        }
         let header = RequestHeader::decode(&mut frame, api.request_header_version(version)).map_err(malformed)?;
         let client = header.client_id.map(|id| id.to_string()).unwrap_or_default();
         Ok(Call {

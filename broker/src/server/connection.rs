@@ -1,7 +1,7 @@
 //! One connection: a loop that takes calls and hands them on, and a loop that sends their answers in order.
 //!
 //! A malformed request, an unknown API or an unsupported version closes the connection, as Kafka does, after everything
-//! before it has been answered.
+//! before it has been answered. So does a side that neither sends nor takes anything for `connections.max.idle.ms`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,9 +28,10 @@ pub async fn serve(broker: Arc<Broker>, stream: TcpStream, listener: usize) {
     let peer = stream.peer_addr().ok().map(|address| address.ip());
     let (from, to) = stream.into_split();
     let (queue, replies) = mpsc::channel(broker.config.limits.in_flight_max);
+    let patience = broker.config.limits.idle_max;
     tokio::select! {
         () = take(&broker, from, queue, (listener, peer)) => {}
-        () = answer(to, replies) => {}
+        () = answer(to, replies, patience) => {}
     }
 }
 
@@ -66,7 +67,7 @@ async fn next(frames: &mut Frames<OwnedReadHalf>, idle_max: Option<Duration>) ->
     frame.ok().flatten()
 }
 
-async fn answer(mut to: OwnedWriteHalf, mut replies: mpsc::Receiver<Reply>) {
+async fn answer(mut to: OwnedWriteHalf, mut replies: mpsc::Receiver<Reply>, patience: pieces::Patience) {
     while let Some(reply) = replies.recv().await {
         let frame: Result<Frame, CallError> = match reply {
             Reply::Ready(frame) => Ok(frame.into()),
@@ -75,7 +76,7 @@ async fn answer(mut to: OwnedWriteHalf, mut replies: mpsc::Receiver<Reply>) {
             Reply::Close(why) => Err(why),
         };
         let Ok(frame) = frame else { return };
-        if pieces::write(&mut to, frame).await.is_err() {
+        if pieces::write(&mut to, frame, patience).await.is_err() {
             return;
         }
     }

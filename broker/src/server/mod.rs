@@ -35,9 +35,13 @@ pub async fn bind(address: &Address) -> io::Result<TcpListener> {
     TcpListener::bind((address.host.as_str(), address.port)).await
 }
 
-/// Accepts connections on the listener with this index until dropped.
-pub async fn serve(broker: Arc<Broker>, socket: TcpListener, listener: usize) {
-    let room = Arc::new(Semaphore::new(broker.config.limits.connections_max));
+/// Room for so many connections, over all listeners; no more than the semaphore counts.
+pub fn room(connections_max: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)))
+}
+
+/// Accepts connections on the listener with this index, as long as there is room, until dropped.
+pub async fn serve(broker: Arc<Broker>, socket: TcpListener, listener: usize, room: Arc<Semaphore>) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = socket.accept().await;

@@ -4,21 +4,23 @@
 //! length; the buffer here knows the stand-in by its address, and notes the piece instead of copying anything.
 //!
 //! **Invariant:** the pieces together are as long as the frame says. A file that has become shorter meanwhile (its log was cut
-//! back) cannot be sent as announced: then the connection ends.
+//! back) cannot be sent as announced: then the connection ends. So it does when the other side has taken nothing for its patience.
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use bytes::buf::UninitSlice;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::protocol::buf::ByteBufMut;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, send};
-use tokio::io::{AsyncWriteExt, Interest};
+use tokio::io::{AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
+use tokio::time::timeout;
 
 use crate::log::FileSlice;
 
@@ -123,39 +125,63 @@ impl ByteBufMut for Gather {
     }
 }
 
+/// How long the other side may take nothing; for ever if none.
+pub type Patience = Option<Duration>;
+
 /// Sends a frame.
 ///
 /// # Errors
-/// The connection's, and `UnexpectedEof` if a file is shorter than it was.
-pub async fn write(to: &mut OwnedWriteHalf, frame: Frame) -> io::Result<()> {
+/// The connection's, `TimedOut` if the other side takes nothing for longer than `patience`, and `UnexpectedEof` if a file is shorter
+/// than it was.
+pub async fn write(to: &mut OwnedWriteHalf, frame: Frame, patience: Patience) -> io::Result<()> {
     let mut pieces = frame.0.into_iter().peekable();
     while let Some(piece) = pieces.next() {
         match piece {
-            Piece::Memory(bytes) if matches!(pieces.peek(), Some(Piece::File(_))) => send_more(to, bytes).await?,
-            Piece::Memory(bytes) => to.write_all(&bytes).await?,
-            Piece::File(slice) => send_file(to.as_ref(), &slice).await?,
+            Piece::Memory(bytes) if matches!(pieces.peek(), Some(Piece::File(_))) => {
+                send_more(to, bytes, patience).await?;
+            }
+            Piece::Memory(bytes) => send_all(to, bytes, patience).await?,
+            Piece::File(slice) => send_file(to.as_ref(), &slice, patience).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Waits for some progress.
+async fn within<T>(patience: Patience, progress: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    match patience {
+        Some(patience) => timeout(patience, progress).await.map_err(io::Error::from)?,
+        None => progress.await,
+    }
+}
+
+async fn send_all(to: &mut (impl AsyncWrite + Unpin), mut bytes: Bytes, patience: Patience) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match within(patience, to.write(&bytes)).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            sent => bytes.advance(sent),
         }
     }
     Ok(())
 }
 
 /// Hands bytes over that a file's are to follow in the same packet.
-async fn send_more(to: &mut OwnedWriteHalf, mut bytes: Bytes) -> io::Result<()> {
+async fn send_more(to: &mut OwnedWriteHalf, mut bytes: Bytes, patience: Patience) -> io::Result<()> {
     while !bytes.is_empty() {
         let stream: &TcpStream = (*to).as_ref();
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::from_bits_retain(libc::MSG_MORE);
         let attempt = || Ok(send(stream.as_raw_fd(), &bytes, flags)?);
-        let sent = stream.async_io(Interest::WRITABLE, attempt).await?;
-        bytes = bytes.split_off(sent);
+        let sent = within(patience, stream.async_io(Interest::WRITABLE, attempt)).await?;
+        bytes.advance(sent);
     }
     Ok(())
 }
 
-async fn send_file(to: &TcpStream, slice: &FileSlice) -> io::Result<()> {
+async fn send_file(to: &TcpStream, slice: &FileSlice, patience: Patience) -> io::Result<()> {
     let mut left = slice.len;
     while left > 0 {
         let at = slice.at + (slice.len - left) as u64;
-        match to.async_io(Interest::WRITABLE, || send_some(to, slice, at, left)).await? {
+        match within(patience, to.async_io(Interest::WRITABLE, || send_some(to, slice, at, left))).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             sent => left -= sent,
         }
@@ -195,7 +221,7 @@ mod tests {
             client.unwrap().read_to_end(&mut bytes).await.map(|_| bytes)
         });
         let (_from, mut to) = server.into_split();
-        let written = write(&mut to, frame).await;
+        let written = write(&mut to, frame, None).await;
         drop((to, _from));
         let read = reading.await.unwrap();
         written.and(read)
@@ -226,6 +252,18 @@ mod tests {
         let frame = two_slices(&file);
         file.set_len(100_000).unwrap();
         assert_eq!(sent(frame).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_waited_for_no_longer_than_the_patience_and_who_takes_little_is() {
+        let patience = Some(Duration::from_millis(50));
+        let (mut to, _never_read) = tokio::io::duplex(10);
+        let sent = send_all(&mut to, Bytes::from_static(&[7; 30]), patience).await;
+        assert_eq!(sent.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let (mut to, mut from) = tokio::io::duplex(10);
+        let slow = tokio::spawn(async move { from.read_exact(&mut [0; 30]).await.map(drop) });
+        send_all(&mut to, Bytes::from_static(&[7; 30]), Some(Duration::from_secs(3600))).await.unwrap();
+        slow.await.unwrap().unwrap();
     }
 
     #[test]

@@ -2,11 +2,18 @@
 //!
 //! The codec makes room for as many elements as an array's length field promises, before it has seen one. So every body
 //! is walked first: a length that is not backed by bytes ends here. What passes holds, for every element promised, the
-//! bytes of that element.
+//! bytes of that element. An element may take no more than a byte or two and a hundred times as much once decoded, so that their
+//! number is limited, too.
 //!
 //! Not here: what any field means. Layout: <https://kafka.apache.org/protocol#protocol_types>.
 
 use bytes::Buf;
+
+/// Most elements of a request, those of lists within lists and unknown tagged fields among them: several for every partition there
+/// may be.
+pub const ELEMENTS_MAX: i64 = 65_536;
+/// Most tagged fields of a header.
+const HEADER_TAGS_MAX: i64 = 64;
 
 /// How a field is laid out.
 #[derive(Clone, Copy, Debug)]
@@ -72,17 +79,29 @@ pub const LONG: Layout = Layout::Fixed(8);
 pub const UUID: Layout = Layout::Fixed(16);
 
 impl Shape {
-    /// Whether a body is whole: every length in it is backed by bytes.
+    /// Whether a body is whole: every length in it is backed by bytes, and it has no more than [`ELEMENTS_MAX`] elements.
     pub fn fits(&self, body: &[u8], version: i16) -> bool {
-        let mut walk = Walk { rest: body, version, flexible: version >= self.flexible_since };
+        let mut walk = Walk { rest: body, version, flexible: version >= self.flexible_since, left: ELEMENTS_MAX };
         walk.structure(self.fields).is_some()
     }
+}
+
+/// Whether a frame begins with a whole header of this version, with few tagged fields.
+pub fn header_fits(frame: &[u8], version: i16) -> bool {
+    const KEY_VERSION_CORRELATION: usize = 8;
+    // The client's name is laid out as ever, even where tagged fields follow it.
+    let mut walk = Walk { rest: frame, version, flexible: false, left: HEADER_TAGS_MAX };
+    let fixed = walk.skip(KEY_VERSION_CORRELATION);
+    let named = fixed.and_then(|()| if version >= 1 { walk.field(&Layout::Text) } else { Some(()) });
+    named.and_then(|()| if version >= 2 { walk.tags() } else { Some(()) }).is_some()
 }
 
 struct Walk<'a> {
     rest: &'a [u8],
     version: i16,
     flexible: bool,
+    /// Elements it may still have.
+    left: i64,
 }
 
 impl Walk<'_> {
@@ -105,9 +124,21 @@ impl Walk<'_> {
                 let length = self.length()?;
                 self.skip(usize::try_from(length.max(0)).ok()?)
             }
-            Layout::List(layout) => (0..self.length()?).try_for_each(|_| self.field(layout)),
-            Layout::Structs(fields) => (0..self.length()?).try_for_each(|_| self.structure(fields)),
+            Layout::List(layout) => (0..self.elements()?).try_for_each(|_| self.field(layout)),
+            Layout::Structs(fields) => (0..self.elements()?).try_for_each(|_| self.structure(fields)),
         }
+    }
+
+    /// How many elements a list has, if so many are left.
+    fn elements(&mut self) -> Option<i64> {
+        let count = self.length()?.max(0);
+        self.take(count)?;
+        Some(count)
+    }
+
+    fn take(&mut self, count: i64) -> Option<()> {
+        self.left -= count;
+        (self.left >= 0).then_some(())
     }
 
     fn length(&mut self) -> Option<i64> {
@@ -120,7 +151,9 @@ impl Walk<'_> {
     }
 
     fn tags(&mut self) -> Option<()> {
-        (0..self.varint()?).try_for_each(|_| {
+        let count = self.varint()?;
+        self.take(i64::from(count))?;
+        (0..count).try_for_each(|_| {
             self.varint()?;
             let bytes = self.varint()?;
             self.skip(usize::try_from(bytes).ok()?)
@@ -160,6 +193,27 @@ mod tests {
         assert!(SHAPE.fits(b"\0\0\0\x01\0\x02ab\0\0\0\x09\0\0\0\0", 1));
         assert!(SHAPE.fits(b"\x02\x03ab\0\0\0\x09\x01\x05\x01x\0", 2));
         assert!(SHAPE.fits(b"\xff\xff\xff\xff\0\0\0\0", 0), "no list at all");
+    }
+
+    #[test]
+    fn more_elements_than_a_request_may_have_do_not_fit_however_small_they_are() {
+        let body = |count: i64| {
+            let mut body = i32::try_from(count).unwrap().to_be_bytes().to_vec();
+            body.extend(vec![0; usize::try_from(count).unwrap() * 2]);
+            [body, vec![0; 4]].concat()
+        };
+        assert!(SHAPE.fits(&body(ELEMENTS_MAX), 0));
+        assert!(!SHAPE.fits(&body(ELEMENTS_MAX + 1), 0));
+    }
+
+    #[test]
+    fn a_header_is_whole_and_has_few_tagged_fields() {
+        let header =
+            |tags: u8| [&b"\0\x03\0\x0c\0\0\0\x09\0\x02me"[..], &[tags], &vec![0; usize::from(tags) * 2]].concat();
+        assert!(header_fits(&header(0), 2) && header_fits(&header(64), 2));
+        assert!(!header_fits(&header(65), 2));
+        assert!((0..12).all(|length| !header_fits(&header(0)[..length], 2)));
+        assert!(header_fits(&header(0)[..12], 1) && header_fits(&header(0)[..8], 0));
     }
 
     #[test]

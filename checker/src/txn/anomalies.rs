@@ -3,7 +3,7 @@
 use super::cycles::{CycleKind, CycleShape};
 use super::finding::{Because, Finding, FindingKind};
 use super::transaction::{MicroOp, View};
-use super::{Gathered, Report, gather, judge, stalls};
+use super::{Gathered, Report, gather, judge, stalls, withheld};
 use crate::anomaly::{AnomalyKind, Witness};
 use crate::claims::Instance;
 use crate::contract::Promises;
@@ -31,6 +31,10 @@ pub(crate) fn anomalies(source: &dyn Source, promises: &Promises) -> Answers {
     let asked = extract(source, |op| matches!(op.kind(), Kind::StableEnd | Kind::EndOffset));
     let stall_ns_max = promises.stall_ms_max.saturating_mul(1_000_000);
     found.extend(stalls(&asked, stall_ns_max).iter().map(|finding| instance(&gathered, finding)));
+    if let Some(ended_ms_max) = promises.ended_ms_max {
+        let ended_ns_max = ended_ms_max.saturating_mul(1_000_000);
+        found.extend(withheld(&gathered, &asked, ended_ns_max).iter().map(|finding| instance(&gathered, finding)));
+    }
     let committed = |(begin, end): &(Op, Option<Op>)| {
         let ok = end.is_some_and(|end| end.kind() == Kind::TxnCommit && end.outcome() == history::Outcome::Ok);
         begin.kind() == Kind::TxnBegin && ok

@@ -37,6 +37,7 @@ mod stall;
 mod torn;
 mod transaction;
 mod versions;
+mod withheld;
 mod writers;
 mod zombie;
 
@@ -50,6 +51,7 @@ pub use edges::Dependency;
 pub use finding::{Because, Finding, FindingKind, Step};
 pub use stall::stalls;
 pub use transaction::{Extent, MicroOp, Place, PositionRead, Status, Transaction, View};
+pub use withheld::withheld;
 
 use case::Case;
 use cycles::CycleSearch;

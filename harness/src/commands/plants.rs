@@ -115,8 +115,8 @@ fn claim_of(plant: &Plant) -> &'static str {
 
 fn exit_of(outcome: &Outcome) -> Exit {
     match outcome {
-        Outcome::Caught { .. } => Exit::Pass,
-        Outcome::Missed { .. } => Exit::Violation,
+        Outcome::Caught { after, .. } if *after <= TIME_MAX => Exit::Pass,
+        Outcome::Caught { .. } | Outcome::Missed { .. } => Exit::Violation,
     }
 }
 
@@ -124,7 +124,8 @@ fn line(plant: &Plant, outcome: &Outcome) -> String {
     let claim = claim_of(plant);
     let told = match outcome {
         Outcome::Caught { after, seed, claims } => {
-            format!("{:7.1}  {seed:<8x}  {}", after.as_secs_f64(), claims.join(" "))
+            let late = if *after > TIME_MAX { "  TOO LATE" } else { "" };
+            format!("{:7.1}  {seed:<8x}  {}{late}", after.as_secs_f64(), claims.join(" "))
         }
         Outcome::Missed { runs } => format!(" MISSED  in {runs} runs"),
     };

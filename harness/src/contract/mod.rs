@@ -46,6 +46,7 @@ pub fn promises(settings: &Settings, traits: &Traits) -> Promises {
         promises.gaps = Gaps::Possible;
     }
     promises.stall_ms_max = transactions::stall_ms_max(settings).unwrap_or(promises.stall_ms_max);
+    promises.ended_ms_max = transactions::ended_ms_max(settings, traits);
     if settings.get(Owner::Broker, "replica.selector.class").is_some() {
         (promises.empty_fetches, promises.end_offsets) = (Bind::Free, Bind::Free);
     }

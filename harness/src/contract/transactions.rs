@@ -11,6 +11,9 @@ const ATOMIC: [Claim; 3] = [Claim::AtomicTxn, Claim::NoOwnUncommittedRead, Claim
 const NOT_SERIALIZABLE: &str =
     "transactions write atomically and read whatever is committed by then: nothing orders them";
 
+/// Markers of a healed cluster are written within this time after the decision.
+const MARKERS_MS_MAX: u64 = 5_000;
+
 /// The contract with the claims of transactions.
 pub(super) fn scope(mut contract: Contract, settings: &Settings, traits: &Traits) -> Contract {
     if traits.transactions == Transactions::None {
@@ -36,6 +39,13 @@ pub(super) fn stall_ms_max(settings: &Settings) -> Option<u64> {
     let timeout_ms: u64 = settings.get(Owner::Producer, "transaction.timeout.ms")?.value.parse().ok()?;
     let look_ms = of_broker(settings, "transaction.abort.timed.out.transaction.cleanup.interval.ms").number(10_000);
     Some(timeout_ms.saturating_add(look_ms.saturating_mul(2)).saturating_add(PATIENCE_MS))
+}
+
+/// How long a transaction that has ended may hold the last stable offset once everything is healed: until its markers are written. For
+/// ever where the decision or a marker may be lost.
+pub(super) fn ended_ms_max(settings: &Settings, traits: &Traits) -> Option<u64> {
+    let lost = loses(settings, traits).or_else(|| forgets_decisions(settings, traits));
+    (traits.transactions != Transactions::None && lost.is_none()).then_some(MARKERS_MS_MAX)
 }
 
 /// Why the coordinators' own log may lose a decision, if it may.

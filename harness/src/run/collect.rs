@@ -10,14 +10,17 @@ use results::arrow::{history::write_history, replicas::write_replicas};
 use results::{FileError, RunFolder};
 use std::time::Duration;
 use workloads::clock::Deadline;
-use workloads::drain::{DrainReport, WINDOW_BYTES, drain as read_all};
+use workloads::drain::{DrainReport, WINDOW_BYTES, drain as read_all, settle};
 use workloads::finals;
 use workloads::journal::Journal;
+use workloads::workload::Need;
 
 /// How long a node may take to end in an orderly way.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const WHOLE_MS_MAX: u64 = 20_000;
 const DRAIN_MS_MAX: u64 = 60_000;
+/// Longer than the markers of a transaction may take.
+const SETTLE_MS_MAX: u64 = 7_000;
 
 /// Waits until every replica is back in sync, then reads every log from start to end, with the limit that consumers had, and
 /// what is to be read beside the logs; says what of the latter could not be read.
@@ -39,6 +42,10 @@ pub fn drain(
     let window = limit.unwrap_or(WINDOW_BYTES).clamp(1, WINDOW_BYTES);
     let report =
         read_all(&mut wire, &cluster.logs, deadline, window, (&journal, clients.drain)).map_err(Failure::internal)?;
+    if scenario.workload.shape().needs().contains(&Need::Transactions) {
+        settle(&mut wire, &cluster.logs, Deadline::in_ms(SETTLE_MS_MAX), (&journal, clients.drain))
+            .map_err(Failure::internal)?;
+    }
     // As patient as with the logs, however long these took.
     let deadline = Deadline::in_ms(DRAIN_MS_MAX);
     let mut reader =

@@ -94,8 +94,9 @@ impl Fault for Frame {
         ]
     }
 
-    fn hold_ms(&self, _: Aim, _: &Timing) -> RangeInclusive<u64> {
-        1000..=4000
+    /// Members of a group are heard of every 3 s (the default of `heartbeat.interval.ms`), everybody else all the time.
+    fn hold_ms(&self, aim: Aim, _: &Timing) -> RangeInclusive<u64> {
+        if aim == Aim::Requests(Api::Heartbeat) { 3500..=5500 } else { 1000..=4000 }
     }
 
     fn duration_ms(&self, _: &Timing, hold_ms: u64) -> u64 {

@@ -1,14 +1,15 @@
 //! SIGKILL of a leader, and of its heir before anybody has followed it (the catalogue's R07 and R08; KIP-101, KIP-279).
 //!
 //! ```text
-//! leader  ──append, acknowledged by all──SIGKILL·················································start──▶
-//! heir    ──✂ from the third·············leads, appends what nobody copies──SIGKILL··············start──▶ gives that up
-//! third   ──✂ from the heir··············learns who leads and cannot fetch·················leads──▶
+//! leader  ──append, acknowledged by all──SIGKILL···········································start─────────▶
+//! heir    ──✂ from the third·············leads, appends what nobody copies──SIGKILL····················start──▶ gives that up
+//! third   ──✂ from the heir··············learns who leads and cannot fetch·················leads──append──append──▶
 //! ```
 //! The third must have kept whatever was acknowledged although it knew of another leader meanwhile, and the heir, which comes
-//! back with an epoch that the third has never heard of, must give up what it appended alone.
+//! back with an epoch that the third has never heard of, must give up what it appended alone. It comes back when the log has gone
+//! on beyond that: before, it would only be told that the log ends earlier.
 
-use super::every_link;
+use super::{behind_ms_max, every_link};
 use crate::actor::Actor;
 use crate::aim::Aim;
 use crate::episode::Episode;
@@ -36,7 +37,7 @@ impl Fault for Heir {
     }
 
     fn about(&self) -> &'static str {
-        "cut the followers of a log off from each other, SIGKILL the leader, and who leads next before anybody has fetched from it"
+        "cut the followers of a log off from each other, SIGKILL the leader, and who leads next before anybody has fetched from it; start it again when the others went on beyond it"
     }
 
     fn evidence(&self) -> &'static str {
@@ -95,6 +96,7 @@ impl Fault for Heir {
             Step::AwaitElection { log, from: second, at_most_ms: patience_ms },
             Step::Hold(asked.hold_ms),
             Step::Start(leader.into()),
+            Step::AwaitBehind { log, node: *heir, at_most_ms: behind_ms_max(timing) },
             Step::Start((*heir).into()),
         ];
         Ok(Script { targets: vec![leader.into()], accomplices: vec![(*heir).into()], hurt, heal })

@@ -1,14 +1,16 @@
 //! SIGKILL of a leader whose followers have fallen behind but still count as in sync (the catalogue's P07).
 //!
 //! ```text
-//! followers  ──SIGSTOP·······································SIGCONT──▶ one of them is elected
-//! leader     ──append──append──[parked fetches gone]──append──SIGKILL      start──▶ truncates to the new history
+//! followers  ──SIGSTOP·······································SIGCONT──▶ one of them is elected, append──append
+//! leader     ──append──append──[parked fetches gone]──append──SIGKILL···································start──▶ truncates to the new history
 //!                                                      └ on the leader alone
 //! ```
+//! The leader comes back when the new history is longer than its own: before, it would only be told that the log ends earlier.
 //! Whatever was acknowledged in the last stretch is lost. A cluster that acknowledges only what all in-sync replicas
 //! have acknowledges nothing there, so the fault is harmless to it; one that lies, or was asked to (`acks=1`), is
 //! caught. The whole must happen before the followers leave the in-sync set, or none of them could be elected.
 
+use super::behind_ms_max;
 use crate::actor::Actor;
 use crate::aim::Aim;
 use crate::episode::{Episode, Evidence};
@@ -42,7 +44,7 @@ impl Fault for KillLagging {
     }
 
     fn about(&self) -> &'static str {
-        "SIGSTOP all followers of a log, let appends go by that they miss, SIGKILL the leader, SIGCONT them, start it again"
+        "SIGSTOP all followers of a log, let appends go by that they miss, SIGKILL the leader, SIGCONT them, start it again when they went on beyond it"
     }
 
     fn evidence(&self) -> &'static str {
@@ -85,8 +87,9 @@ impl Fault for KillLagging {
         let mut hurt: Vec<Step> = each(Step::Pause).chain(each(Step::Sample)).chain([stale]).collect();
         hurt.extend(each(Step::Sample).chain([Step::Kill(leader.into())]));
         let election = Step::AwaitElection { log, from, at_most_ms: timing.session_ms * 2 };
-        let heal =
-            each(Step::Resume).chain([election, Step::Hold(asked.hold_ms), Step::Start(leader.into())]).collect();
+        let behind = Step::AwaitBehind { log, node: leader, at_most_ms: behind_ms_max(timing) };
+        let back = [election, Step::Hold(asked.hold_ms), behind, Step::Start(leader.into())];
+        let heal = each(Step::Resume).chain(back).collect();
         let accomplices = followers.iter().copied().map(Actor::Node).collect();
         Ok(Script { targets: vec![leader.into()], accomplices, hurt, heal })
     }

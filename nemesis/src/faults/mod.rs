@@ -84,6 +84,11 @@ fn wrong_ms(aim: Aim, timing: &Timing) -> RangeInclusive<u64> {
     300..=patience_ms(aim, timing).max(300) + 1500
 }
 
+/// Until a log that is led again has gone on beyond what one that is down kept of it, milliseconds.
+fn behind_ms_max(timing: &Timing) -> u64 {
+    timing.recovery_ms * 2 + timing.session_ms
+}
+
 /// The aim's nodes.
 fn nodes(scene: &Scene, asked: Asked) -> Result<Vec<NodeId>, Skip> {
     Ok(asked.aim.resolve(scene, asked.log, asked.pick)?.into_iter().filter_map(Actor::node).collect())
