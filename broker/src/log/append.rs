@@ -134,6 +134,7 @@ impl Log {
         origin: Origin,
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
+        self.usable()?;
         if let Some(current) = self.epochs.latest().filter(|current| *current > epoch) {
             return Err(AppendError::StaleLeader { current, found: epoch });
         }
@@ -165,6 +166,7 @@ impl Log {
     /// # Errors
     /// [`AppendError`]: `Corrupt`, `NotContiguous`, or `Storage`, after which the log is not to be used any more.
     pub fn append_as_follower(&mut self, batches: &[u8]) -> Result<Offset, AppendError> {
+        self.usable()?;
         let mut headers = Vec::new();
         let mut end = self.end_offset();
         for batch in Batches::new(batches) {
@@ -245,7 +247,20 @@ impl Log {
     }
 
     /// Writes valid batches that follow the end of the log, into as many segments as they fill.
-    fn write(&mut self, mut bytes: &[u8], mut headers: &[Header]) -> Result<(), LogError> {
+    fn write(&mut self, bytes: &[u8], headers: &[Header]) -> Result<(), LogError> {
+        let written = self.write_each(bytes, headers);
+        self.failed |= written.is_err();
+        written
+    }
+
+    /// Refuses to go on after an append that failed: a producer would be told that its next batch is out of order, although it is
+    /// the disk that is at fault, and would give up the session that protects it from duplicates.
+    fn usable(&self) -> Result<(), LogError> {
+        let path = || self.segments.active().path().to_owned();
+        if self.failed { Err(LogError::Failed { path: path() }) } else { Ok(()) }
+    }
+
+    fn write_each(&mut self, mut bytes: &[u8], mut headers: &[Header]) -> Result<(), LogError> {
         self.assign_epochs(headers)?;
         while let Some(first) = headers.first() {
             if self.roll_due(first) {

@@ -28,6 +28,12 @@ pub enum LogError {
         /// Why it failed.
         source: io::Error,
     },
+    /// An earlier append failed half-way: nobody knows what of it is there, and nothing may follow it.
+    #[error("an earlier append to {} failed", path.display())]
+    Failed {
+        /// The log's folder or file.
+        path: PathBuf,
+    },
 }
 
 impl LogError {
@@ -70,6 +76,8 @@ pub struct Log {
     pub(super) dir_changes: u64,
     /// The count at which the folder was last synced.
     pub(super) dir_synced: u64,
+    /// An append has failed: no other is begun.
+    pub(super) failed: bool,
 }
 
 impl Log {

@@ -175,6 +175,7 @@ impl Log {
             truncations: 0,
             dir_changes: 1,
             dir_synced: 0,
+            failed: false,
         };
         let recovery = log.settle(opening, rescanned_from, recovery)?;
         Ok((log, recovery))

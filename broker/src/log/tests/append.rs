@@ -1,5 +1,6 @@
 //! What a leader and a follower take and refuse.
 
+use super::super::LogError;
 use super::super::{OffsetGaps, TimestampType, batch::BatchError, batch::Batches};
 use super::*;
 
@@ -208,4 +209,22 @@ fn offsets_too_far_from_a_segments_base_begin_a_new_segment() {
     }
     assert_eq!(log.end_offset(), Offset(3 * far + 1));
     assert_eq!(log.read(Offset(far + 2), 1000, Offset(i64::MAX), true).unwrap()[..8], (3 * far).to_be_bytes());
+}
+
+#[test]
+fn after_an_append_that_failed_a_producer_is_told_of_the_disk_and_not_of_its_sequence() {
+    let parent = folder();
+    let dir = parent.path().join("q-0");
+    let batch = |sequence| Spec::of(7, 0, sequence, 1);
+    let config = LogConfig { segment_bytes: batch(0).bytes().len() as u32, ..LogConfig::default() };
+    std::fs::create_dir(&dir).unwrap();
+    let mut log = open(&dir, &config).0;
+    lead(&mut log, 0, &batch(0)).unwrap();
+    assert!(matches!(lead(&mut log, 0, &batch(2)), Err(AppendError::OutOfOrder { .. })));
+    lead(&mut log, 0, &batch(1)).unwrap();
+    // The next one needs a new segment, and there is no folder for it.
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert!(matches!(lead(&mut log, 0, &batch(2)), Err(AppendError::Storage(LogError::Io { .. }))));
+    assert!(matches!(lead(&mut log, 0, &batch(3)), Err(AppendError::Storage(LogError::Failed { .. }))));
+    assert!(matches!(log.append_as_follower(&batch(3).at(3, 0).bytes()), Err(AppendError::Storage(_))));
 }
