@@ -225,7 +225,9 @@ pub fn decode_from<'a>(
                 at + 1
             }),
             brief::RUN => Run::decode(&words[at..]).map(|run| {
-                run.entries().for_each(|entry| each(entry));
+                for entry in run.entries() {
+                    each(entry);
+                }
                 at + RUN_WORDS
             }),
             _ => entry_at(words, at, first).map(|(entry, next)| {
