@@ -21,6 +21,9 @@ struct Done {
     runs: u64,
     effective: u64,
     passed: u64,
+    inconclusive: u64,
+    /// Seeds of runs that accused the broker: there is nothing wrong with it.
+    accusing: Vec<String>,
 }
 
 /// Starts runs for `seconds`, waits for the last of them and prints a table.
@@ -33,8 +36,8 @@ pub fn bench(seconds: u32) -> Result<Exit, Failure> {
         move || {
             let mut done = Done::default();
             while Instant::now() < until {
-                let seed = place * 1000 + done.runs;
-                done.take(run(&folder, seed)?);
+                let seed = format!("{:x}", place * 1000 + done.runs);
+                done.take(run(&folder, &seed)?, seed);
             }
             Ok::<Done, Failure>(done)
         }
@@ -45,31 +48,45 @@ pub fn bench(seconds: u32) -> Result<Exit, Failure> {
         threads.into_iter().map(|thread| thread.join().map_err(broke)?).collect::<Result<_, _>>()
     })?;
     terminal::say(&table(&all, began.elapsed()));
-    Ok(Exit::Pass)
+    let accusing: Vec<&str> = all.iter().flat_map(|done| done.accusing.iter().map(String::as_str)).collect();
+    if accusing.is_empty() {
+        return Ok(Exit::Pass);
+    }
+    terminal::say(&format!(
+        "accused, seeds: {}\nrepeat: stormglass run {} --seed SEED",
+        accusing.join(" "),
+        RUN.join(" ")
+    ));
+    Ok(Exit::Violation)
 }
 
 impl Done {
-    fn take(&mut self, verdict: Value) {
+    fn take(&mut self, verdict: Value, seed: String) {
         self.runs += 1;
         self.effective += verdict["coverage"]["total"]["effective"].as_u64().unwrap_or(0);
-        self.passed += u64::from(verdict["verdict"] == "PASS");
+        match verdict["verdict"].as_str() {
+            Some("PASS") => self.passed += 1,
+            Some("VIOLATION") => self.accusing.push(seed),
+            _ => self.inconclusive += 1,
+        }
     }
 }
 
-fn run(out: &Path, seed: u64) -> Result<Value, Failure> {
+fn run(out: &Path, seed: &str) -> Result<Value, Failure> {
     let program = std::env::current_exe().map_err(Failure::internal)?;
     let mut command = Command::new(program);
-    command.arg("run").args(RUN).args(["--seed", &format!("{seed:x}"), "--out"]).arg(out);
+    command.arg("run").args(RUN).args(["--seed", seed, "--out"]).arg(out);
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().map_err(Failure::internal)?;
-    serde_json::from_slice(&output.stdout).map_err(|e| Failure::internal(format!("seed {seed:x} gave no verdict: {e}")))
+    serde_json::from_slice(&output.stdout).map_err(|e| Failure::internal(format!("seed {seed} gave no verdict: {e}")))
 }
 
 fn table(all: &[Done], took: Duration) -> String {
     let sum = |of: fn(&Done) -> u64| all.iter().map(of).sum::<u64>();
-    let (runs, effective, passed) = (sum(|d| d.runs), sum(|d| d.effective), sum(|d| d.passed));
+    let (runs, effective) = (sum(|d| d.runs), sum(|d| d.effective));
+    let (passed, inconclusive) = (sum(|d| d.passed), sum(|d| d.inconclusive));
     let minutes = took.as_secs_f64() / 60.0;
     format!(
-        "| {CLUSTERS} clusters side by side | |\n|---|---|\n| runs judged | {runs}, of them PASS {passed} |\n\
+        "| {CLUSTERS} clusters side by side | |\n|---|---|\n| runs judged | {runs}, of them PASS {passed}, INCONCLUSIVE {inconclusive} |\n\
          | effective episodes | {effective} |\n| minutes, the last verdict included | {minutes:.2} |\n\
          | effective episodes a minute | {:.0} |",
         effective as f64 / minutes
