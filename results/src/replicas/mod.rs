@@ -121,22 +121,22 @@ fn read_log(folder: &Path, node: NodeId, log: LogId, run: u64, notes: &mut Notes
     let segments = segments(folder)?;
     let start = Offset(segments.first().map_or(0, |segment| segment.0));
     let epochs = checkpoint::epochs(&folder.join("leader-epoch-checkpoint"), notes)?;
-    let (records, repeats) = (Vec::new(), Vec::new());
+    let (records, repeats, mut batches) = (Vec::new(), Vec::new(), Vec::new());
     let mut replica = ReplicaLog { node, log, start, end: start, high_watermark: None, epochs, records, repeats };
     for (base, path) in segments {
         replica.end = replica.end.max(Offset(base));
-        segment::read(&path, run, &mut replica, notes)?;
+        segment::read(&path, run, &mut replica, &mut batches, notes)?;
     }
     if !replica.records.is_sorted_by_key(|record| record.offset) {
         replica.records.sort_by_key(|record: &ReplicaRecord| record.offset);
     }
-    replica.repeats = repeating(&replica);
+    replica.repeats = repeating(&replica.records, batches);
     Ok(replica)
 }
 
 /// Those of the batches in which a record stands that stands in the log more than once.
-fn repeating(replica: &ReplicaLog) -> Vec<SentBatch> {
-    let mut values: Vec<Value> = replica.records.iter().map(|record| record.value).collect();
+fn repeating(records: &[ReplicaRecord], mut batches: Vec<SentBatch>) -> Vec<SentBatch> {
+    let mut values: Vec<Value> = records.iter().map(|record| record.value).collect();
     values.sort_unstable();
     let twice = |pair: &[Value]| pair[0] == pair[1] && pair[0].is_ordinary();
     let mut repeated: Vec<Value> = values.windows(2).filter(|pair| twice(pair)).map(|pair| pair[0]).collect();
@@ -144,12 +144,11 @@ fn repeating(replica: &ReplicaLog) -> Vec<SentBatch> {
     if repeated.is_empty() {
         return Vec::new();
     }
-    let holds_one = |batch: &&SentBatch| {
-        let from = replica.records.partition_point(|record| record.offset < batch.first);
-        let records = replica.records[from..].iter().take_while(|record| record.offset <= batch.last);
-        records.into_iter().any(|record| repeated.binary_search(&record.value).is_ok())
-    };
-    let mut batches: Vec<SentBatch> = replica.repeats.iter().filter(holds_one).copied().collect();
+    batches.retain(|batch| {
+        let from = records.partition_point(|record| record.offset < batch.first);
+        let mut its = records[from..].iter().take_while(|record| record.offset <= batch.last);
+        its.any(|record| repeated.binary_search(&record.value).is_ok())
+    });
     batches.sort_by_key(|batch| batch.first);
     batches.truncate(REPEATS_PER_LOG_MAX);
     batches

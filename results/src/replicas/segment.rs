@@ -10,8 +10,14 @@ use std::path::Path;
 /// Most offsets that a batch with a bad CRC is believed to own.
 const CORRUPT_OFFSETS_MAX: i32 = 1 << 20;
 
-/// Appends a segment's records to `replica`, and its batches to those of which some may repeat.
-pub fn read(path: &Path, run: u64, replica: &mut ReplicaLog, notes: &mut Notes) -> Result<(), FileError> {
+/// Appends a segment's records to `replica`, and its sound batches to `batches`.
+pub fn read(
+    path: &Path,
+    run: u64,
+    replica: &mut ReplicaLog,
+    batches: &mut Vec<SentBatch>,
+    notes: &mut Notes,
+) -> Result<(), FileError> {
     let mut segment = SegmentReader::open(path)?;
     while let Some(next) = segment.step()? {
         let (at, header, bytes) = match next {
@@ -26,7 +32,7 @@ pub fn read(path: &Path, run: u64, replica: &mut ReplicaLog, notes: &mut Notes) 
         }
         let end = match batch(&header, bytes, run, &mut replica.records) {
             Ok(()) => {
-                replica.repeats.push(sent(&header));
+                batches.push(sent(&header));
                 header.end()
             }
             Err(flaw) => {
