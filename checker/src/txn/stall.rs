@@ -13,16 +13,17 @@ use history::{History, Kind, LogId, Nanos, Offset, Op, Outcome};
 
 /// A log's answers.
 #[derive(Default)]
-struct Answers {
-    stable: Vec<Op>,
-    ends: Vec<Op>,
+pub(super) struct Answers {
+    /// Last stable offsets, by time.
+    pub(super) stable: Vec<Op>,
+    /// Ends, as they come in the history.
+    pub(super) ends: Vec<Op>,
 }
 
-/// One finding for each stretch of time longer than `stall_ns_max` in which a log's last stable offset surely did not move
-/// though the log's end was beyond it.
-pub fn stalls(history: &History, stall_ns_max: u64) -> Vec<Finding> {
+/// What was told of each log, as far as it `counts`, by log.
+pub(super) fn answers(history: &History, counts: impl Fn(&Op) -> bool) -> Vec<(LogId, Answers)> {
     let mut logs: Map<LogId, Answers> = Map::default();
-    for op in history.ops.iter().filter(|op| op.outcome() == Outcome::Ok) {
+    for op in history.ops.iter().filter(|op| op.outcome() == Outcome::Ok && counts(op)) {
         match op.kind() {
             Kind::StableEnd => logs.entry(op.log).or_default().stable.push(*op),
             Kind::EndOffset => logs.entry(op.log).or_default().ends.push(*op),
@@ -31,11 +32,20 @@ pub fn stalls(history: &History, stall_ns_max: u64) -> Vec<Finding> {
     }
     let mut logs: Vec<(LogId, Answers)> = logs.into_iter().collect();
     logs.sort_unstable_by_key(|(log, _)| *log);
+    for (_, answers) in &mut logs {
+        answers.stable.sort_unstable_by_key(|op| (op.invoked, op.returned));
+    }
+    logs
+}
+
+/// One finding for each stretch of time longer than `stall_ns_max` in which a log's last stable offset surely did not move
+/// though the log's end was beyond it.
+pub fn stalls(history: &History, stall_ns_max: u64) -> Vec<Finding> {
+    let logs = answers(history, |_| true);
     logs.into_iter().flat_map(|(log, answers)| in_log(history, log, answers, stall_ns_max)).collect()
 }
 
 fn in_log(history: &History, log: LogId, mut answers: Answers, stall_ns_max: u64) -> Vec<Finding> {
-    answers.stable.sort_unstable_by_key(|op| (op.invoked, op.returned));
     answers.ends.sort_unstable_by_key(|op| (op.offset, op.returned));
     // By rising end: the earliest reply that told an end at least as large.
     for at in (1..answers.ends.len()).rev() {

@@ -10,30 +10,22 @@
 
 use super::build::Gathered;
 use super::finding::{Finding, FindingKind};
+use super::stall::{Answers, answers};
 use super::transaction::{MicroOp, Place, Status};
-use crate::hash::Map;
-use history::{History, Kind, LogId, Offset, Op, Outcome, Role};
+use history::{History, Kind, LogId, Offset, Role};
 
 /// One finding for each log whose last stable offset stood for longer than `ended_ns_max`, as drains were told last, where a record of
 /// a transaction stands that had surely ended before.
 pub fn withheld(gathered: &Gathered, asked: &History, ended_ns_max: u64) -> Vec<Finding> {
-    let mut logs: Map<LogId, Vec<&Op>> = Map::default();
-    let told = |op: &&Op| op.outcome() == Outcome::Ok && asked.names.role(op.process()) == Role::Drain;
-    for op in asked.ops.iter().filter(told) {
-        logs.entry(op.log).or_default().push(op);
-    }
-    let mut logs: Vec<(LogId, Vec<&Op>)> = logs.into_iter().collect();
-    logs.sort_unstable_by_key(|(log, _)| *log);
+    let logs = answers(asked, |op| asked.names.role(op.process()) == Role::Drain);
     logs.into_iter().filter_map(|(log, told)| in_log(gathered, asked, (log, &told), ended_ns_max)).collect()
 }
 
-fn in_log(gathered: &Gathered, asked: &History, (log, told): (LogId, &[&Op]), ended_ns_max: u64) -> Option<Finding> {
-    let mut stable: Vec<&Op> = told.iter().copied().filter(|op| op.kind() == Kind::StableEnd).collect();
-    stable.sort_unstable_by_key(|op| (op.invoked, op.returned));
-    let last = *stable.last()?;
-    let stretch = stable.iter().rev().take_while(|op| op.offset == last.offset);
-    let first = *stretch.last()?;
-    let beyond = *told.iter().find(|op| op.kind() == Kind::EndOffset && op.offset > last.offset)?;
+fn in_log(gathered: &Gathered, asked: &History, (log, told): (LogId, &Answers), ended_ns_max: u64) -> Option<Finding> {
+    let last = *told.stable.last()?;
+    let stretch = told.stable.iter().rev().take_while(|op| op.offset == last.offset);
+    let first = stretch.last()?;
+    let beyond = told.ends.iter().find(|op| op.offset > last.offset)?;
     let stood = last.invoked.since(first.returned);
     let holder = holder(gathered, log, last.offset)?;
     let ended = gathered.transactions[holder].returned.filter(|returned| *returned <= first.invoked)?;
@@ -50,7 +42,7 @@ fn in_log(gathered: &Gathered, asked: &History, (log, told): (LogId, &[&Op]), en
         last.invoked.since(ended) as f64 / 1e9,
     );
     let found = Finding::new(FindingKind::StableEndStalled, vec![holder], sentence);
-    let answers = vec![*first, *beyond, *last];
+    let answers = vec![*first, *beyond, last];
     Some(Finding { answers, ..found.at(log, Some(last.offset), Vec::new()) })
 }
 
