@@ -24,19 +24,18 @@ pub mod one_way;
 pub mod outlive;
 pub mod partition;
 pub mod pause;
-pub mod power_loss;
 pub mod reset;
 pub mod restart;
 pub mod rolling_restart;
 pub mod slow;
-pub mod spoil;
 pub mod stall;
 pub mod terminate;
 pub mod throttle;
+pub mod wreck;
 
 use crate::actor::Actor;
 use crate::aim::Aim;
-use crate::disk::{DiskFault, Loss, Segment, Wreck};
+use crate::disk::{DiskFault, Wreck};
 use crate::episode::{Episode, Evidence, Target};
 use crate::fault::Asked;
 use crate::ground::Timing;
@@ -107,13 +106,6 @@ fn break_disks(scene: &Scene, asked: Asked, fault: DiskFault) -> Result<Script, 
     Ok(Script::on(&actors(&targets), hurt, mended(&targets)))
 }
 
-/// SIGKILL, harm to what is on their disks, and start again after the hold.
-fn wreck(scene: &Scene, asked: Asked, wreck: Wreck) -> Result<Script, Skip> {
-    let targets = nodes(scene, asked)?;
-    let hurt = wrecked(&targets, wreck).into_iter().chain([Step::Hold(asked.hold_ms)]).collect();
-    Ok(Script::on(&actors(&targets), hurt, mended(&targets)))
-}
-
 /// All are killed before the first disk is harmed: the power goes at once. Not while they alone are in sync: the settings promise
 /// copies at the moment of the acknowledgement, and none of them may be left but theirs.
 fn wrecked(targets: &[NodeId], wreck: Wreck) -> Vec<Step> {
@@ -127,26 +119,10 @@ fn mended(targets: &[NodeId]) -> Vec<Step> {
     mend.chain(targets.iter().map(|node| Step::Start(Actor::Node(*node)))).collect()
 }
 
-/// How much a power loss leaves, as the pick decides.
-fn loss(pick: u32) -> Loss {
-    Loss::ALL[pick as usize % Loss::ALL.len()]
-}
-
-/// Which segment, as the pick decides.
-fn segment(pick: u32) -> Segment {
-    if pick.is_multiple_of(2) { Segment::Open } else { Segment::Closed }
-}
-
 /// True if the target's process was killed and harm was done to what was on its disk.
 fn shows_wreck(episode: &Episode, target: &Target) -> bool {
     let harmed = |e: &Evidence| matches!(e, Evidence::Wrecked { node, damage, .. } if Actor::Node(*node) == target.who && !damage.is_none());
     episode.shows_kill(target) && episode.evidence.iter().any(harmed)
-}
-
-/// True if the target's process was killed and its disk set back to what was durable, whether that cost anything or not.
-fn shows_power_cut(episode: &Episode, target: &Target) -> bool {
-    let cut = |e: &Evidence| matches!(e, Evidence::Wrecked { node, damage, .. } if Actor::Node(*node) == target.who && damage.shows_cut());
-    episode.shows_kill(target) && episode.evidence.iter().any(cut)
 }
 
 /// True if the target felt what was wrong with its disk.
