@@ -104,10 +104,11 @@ fn generations(folder: &Path) -> Vec<(u64, i64)> {
 #[test]
 fn a_member_cut_off_beyond_its_session_loses_its_logs_to_others_and_nobody_is_accused() {
     let folder = folder();
-    let step = "[[step]]\nkind = \"isolate-consumer\"\nwhen = \"acked>=100\"\nfor = \"8s\"\n";
+    // The others hear of it with their next heartbeat.
+    let step = "[[step]]\nkind = \"isolate-consumer\"\nwhen = \"acked>=100\"\nfor = \"12s\"\n";
     std::fs::write(folder.path().join("faults.toml"), step).expect("a file");
-    let args = ["run", "group", "--time", "13s", "--seed", "1", "-q", "--schedule", "faults.toml"];
-    let run = stormglass(folder.path(), &args);
+    let args = ["run", "group", "--time", "18s", "--seed", "1", "-q", "--schedule", "faults.toml"];
+    let run = stormglass(folder.path(), &[&args[..], &["-X", "consumer:heartbeat.interval.ms=500"]].concat());
     assert_eq!(run.status.code(), Some(0), "{}", text(&run));
     let episode = episodes(folder.path()).remove(0);
     let [injected, healed] = ["injected", "healed"].map(|at| episode[at].as_u64().expect("it was done"));
