@@ -78,16 +78,11 @@ pub(super) struct Plan<'a, M: Model> {
 }
 
 impl<'a, M: Model> Plan<'a, M> {
-    /// Makes the operations at `members` ready.
-    pub(super) fn new(
-        model: &'a M,
-        key: u64,
-        ops: &'a [Operation<M::Input, M::Output>],
-        members: &[u32],
-    ) -> Plan<'a, M> {
+    /// Makes the operations at `members` ready, which all have one key.
+    pub(super) fn new(model: &'a M, ops: &'a [Operation<M::Input, M::Output>], members: &[(u64, u32)]) -> Plan<'a, M> {
         let mut plan = Plan {
             model,
-            key,
+            key: members.first().map_or(0, |member| member.0),
             classes: Vec::new(),
             required: Vec::new(),
             optional: Vec::new(),
@@ -108,10 +103,11 @@ impl<'a, M: Model> Plan<'a, M> {
     }
 
     /// Fills classes, required (unranked) and optional operations; returns the required ones' calls.
-    fn classify(&mut self, ops: &'a [Operation<M::Input, M::Output>], members: &[u32]) -> Vec<u64> {
+    fn classify(&mut self, ops: &'a [Operation<M::Input, M::Output>], members: &[(u64, u32)]) -> Vec<u64> {
         let (mut numbers, mut labels, mut optional_of) = (Map::default(), Map::default(), Map::default());
-        let mut calls = Vec::new();
-        for &op in members {
+        let mut calls = Vec::with_capacity(members.len());
+        self.required.reserve(members.len());
+        for &(_, op) in members {
             let Operation { call, ret, input, output, .. } = &ops[op as usize];
             let class = *numbers.entry((input, output)).or_insert_with(|| {
                 let label = |l: Option<u64>, labels: &mut Map<u64, u32>| {
