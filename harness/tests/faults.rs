@@ -25,9 +25,10 @@ fn episodes(folder: &Path) -> Vec<Value> {
 }
 
 /// One fault of each way to be known.
-const FAULTS: [(&str, &str); 5] = [
+const FAULTS: [(&str, &str); 6] = [
     ("throttle-leader", "throttled"),
     ("isolate-leader", "links"),
+    ("isolate-producer", "spared"),
     ("reset-leader", "round-trips"),
     ("drop-response-produce", "frames"),
     ("clock-jump-producer", "clock-told"),
@@ -89,6 +90,31 @@ fn a_fault_bites_with_its_evidence_and_an_injector_that_does_nothing_is_inconclu
         assert_eq!(noop.status.code(), Some(2), "{fault}: {}", text(&noop));
         assert!(text(&noop).contains("effective"), "{fault}: {}", text(&noop));
     }
+}
+
+/// Generations that members of the group were given logs in, each with its moment on the monotonic clock.
+fn generations(folder: &Path) -> Vec<(u64, i64)> {
+    let export = stormglass(folder, &["export", "runs/latest", "--format", "jsonl"]);
+    let text = String::from_utf8_lossy(&export.stdout).into_owned();
+    let assigns = text.lines().filter(|line| line.contains("\"assign\""));
+    let lines = assigns.map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"));
+    lines.filter_map(|op| Some((op["invoked_ns"].as_u64()?, op["generation"].as_i64()?))).collect()
+}
+
+#[test]
+fn a_member_cut_off_beyond_its_session_loses_its_logs_to_others_and_nobody_is_accused() {
+    let folder = folder();
+    let step = "[[step]]\nkind = \"isolate-consumer\"\nwhen = \"acked>=100\"\nfor = \"8s\"\n";
+    std::fs::write(folder.path().join("faults.toml"), step).expect("a file");
+    let args = ["run", "group", "--time", "13s", "--seed", "1", "-q", "--schedule", "faults.toml"];
+    let run = stormglass(folder.path(), &args);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run));
+    let episode = episodes(folder.path()).remove(0);
+    let [injected, healed] = ["injected", "healed"].map(|at| episode[at].as_u64().expect("it was done"));
+    let generations = generations(folder.path());
+    let latest = |until: u64| generations.iter().filter(|(at, _)| *at < until).map(|(_, generation)| *generation).max();
+    assert!(latest(injected) < latest(healed), "others were given its logs meanwhile: {generations:?}");
+    assert!(latest(healed) < latest(u64::MAX), "and it came back: {generations:?}");
 }
 
 #[test]

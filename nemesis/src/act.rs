@@ -163,6 +163,7 @@ impl Active {
                 self.episode.injected.get_or_insert(cluster.now());
                 self.watch = Some(Watch::begin(&network, cluster)?);
             }
+            Step::AwaitTouched { at_most_ms } => return self.await_touched(since.plus_ms(at_most_ms), cluster),
             Step::Traffic => self.traffic(cluster)?,
             Step::RoundTrip(node) => {
                 let trips = watch::round_trips(node, self.timing.probe_ms, cluster);
@@ -295,6 +296,12 @@ impl Active {
             self.episode.evidence.extend(watch.seen(cluster)?);
         }
         Ok(())
+    }
+
+    fn await_touched(&self, at_latest: Nanos, cluster: &mut dyn Cluster) -> Result<Progress, Refusal> {
+        let touched = self.watch.as_ref().map_or(Ok(true), |watch| watch.has_touched(cluster))?;
+        let now = cluster.now();
+        Ok(if touched || now >= at_latest { Progress::Over } else { Progress::Wait(now.plus_ms(COUNT_EVERY_MS)) })
     }
 
     fn sample(&mut self, who: Actor, since: Nanos, cluster: &dyn Cluster) -> Progress {

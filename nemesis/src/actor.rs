@@ -13,10 +13,12 @@ pub struct ClientId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientPart {
-    /// Appends, whatever else it does.
+    /// Appends.
     Producer,
-    /// Reads, and does not append.
+    /// Reads.
     Consumer,
+    /// Appends what it makes of what it reads.
+    Transformer,
     /// Anything else: it is never hit.
     Other,
 }
@@ -27,8 +29,15 @@ impl ClientPart {
         match self {
             ClientPart::Producer => "producer",
             ClientPart::Consumer => "consumer",
+            ClientPart::Transformer => "transformer",
             ClientPart::Other => "client of another kind",
         }
+    }
+
+    /// True if it is, among other things, what the other one is alone.
+    pub fn does(self, other: ClientPart) -> bool {
+        use ClientPart::{Consumer, Producer, Transformer};
+        self == other || (self == Transformer && matches!(other, Producer | Consumer))
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Aim {
     Majority,
     /// A client process that appends.
     Producer,
-    /// A client process that only reads.
+    /// A client process that reads.
     Consumer,
     /// The cluster as a whole: the fault itself says who.
     Cluster,
@@ -236,7 +236,7 @@ fn around_leader(scene: &Scene, log: LogId, count: fn(usize) -> usize) -> Result
 
 fn client(scene: &Scene, part: ClientPart, pick: u32) -> Result<Vec<Actor>, Skip> {
     let clients: Vec<Actor> =
-        scene.clients.iter().filter(|(_, p)| *p == part).map(|(id, _)| Actor::Client(*id)).collect();
+        scene.clients.iter().filter(|(_, p)| p.does(part)).map(|(id, _)| Actor::Client(*id)).collect();
     match clients.len() {
         0 => Err(Skip::NoSuchClient(part)),
         n => Ok(vec![clients[pick as usize % n]]),
@@ -246,7 +246,9 @@ fn client(scene: &Scene, part: ClientPart, pick: u32) -> Result<Vec<Actor>, Skip
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor::ClientId;
     use crate::sim::{Flaw, Sim};
+    use std::collections::BTreeSet;
 
     fn resolved(aim: Aim, pick: u32) -> Vec<Actor> {
         let mut sim = Sim::new(1, Flaw::None);
@@ -278,8 +280,21 @@ mod tests {
     }
 
     #[test]
+    fn who_makes_records_of_records_is_hit_as_a_producer_and_as_a_consumer() {
+        let clients = [ClientPart::Producer, ClientPart::Transformer, ClientPart::Consumer, ClientPart::Other];
+        let clients = (0..).map(ClientId).zip(clients).collect();
+        let scene = Scene { clients, ..Scene::default() };
+        let hit = |aim: Aim| (0..4).map(|pick| aim.resolve(&scene, LogId(0), pick).unwrap()).collect::<BTreeSet<_>>();
+        let those = |ids: [u32; 2]| ids.map(|id| vec![Actor::Client(ClientId(id))]).into();
+        assert_eq!(hit(Aim::Producer), those([0, 1]));
+        assert_eq!(hit(Aim::Consumer), those([1, 2]));
+        let skip = Aim::Consumer.resolve(&Scene::default(), LogId(0), 0).unwrap_err();
+        assert_eq!(skip.to_string(), "no client is a consumer");
+    }
+
+    #[test]
     fn some_are_neither_none_nor_all_and_each_choice_comes() {
-        let choices: std::collections::BTreeSet<Vec<Actor>> = (0..60).map(|pick| resolved(Aim::Some, pick)).collect();
+        let choices: BTreeSet<Vec<Actor>> = (0..60).map(|pick| resolved(Aim::Some, pick)).collect();
         assert_eq!(choices.len(), 6);
         assert!(choices.iter().all(|c| (1..3).contains(&c.len())));
     }

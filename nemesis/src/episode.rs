@@ -223,6 +223,13 @@ pub enum Evidence {
         /// For how long, milliseconds.
         for_ms: u64,
     },
+    /// What passed meanwhile between all those whom a network that is about clients left alone.
+    Spared {
+        /// Bytes that arrived.
+        passed: u64,
+        /// For how long, milliseconds.
+        for_ms: u64,
+    },
     /// A node's door was not open; what happened to connections to it.
     Doorstep {
         /// Whose.
@@ -309,6 +316,8 @@ impl Evidence {
             Evidence::Links { weather: Weather::Narrow { .. }, .. } => "links-narrow",
             Evidence::Links { weather: Weather::Stalled, .. } => "connections-stalled",
             Evidence::Links { weather: Weather::Reset, .. } => "connections-reset",
+            Evidence::Spared { passed: 0, .. } => "others-silent-too",
+            Evidence::Spared { .. } => "others-spared",
             Evidence::Doorstep { door: Door::Refusing, .. } => "connects-refused",
             Evidence::Doorstep { door: Door::BlackHole, .. } => "connects-unanswered",
             Evidence::Frames { .. } => "frames-tampered-with",

@@ -14,12 +14,19 @@ pub struct Timing {
     pub session_ms: u64,
     /// How often a node proves that it lives (`broker.heartbeat.interval.ms`).
     pub heartbeat_ms: u64,
+    /// How long a silent member of a consumers' group counts as alive (`session.timeout.ms`).
+    #[serde(default = "member_ms")]
+    pub member_ms: u64,
     /// How long a request to a paused node waits before that counts as evidence.
     pub probe_ms: u64,
     /// How long recovery usually takes; a plan is drawn with it.
     pub recovery_ms: u64,
     /// How long healing and recovery may take before the runner goes on without.
     pub recovery_ms_max: u64,
+}
+
+fn member_ms() -> u64 {
+    6000
 }
 
 impl Default for Timing {
@@ -29,6 +36,7 @@ impl Default for Timing {
             lag_ms_max: 3000,
             session_ms: 3000,
             heartbeat_ms: 500,
+            member_ms: member_ms(),
             probe_ms: 400,
             recovery_ms: 500,
             recovery_ms_max: 15_000,

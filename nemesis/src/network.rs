@@ -129,6 +129,13 @@ impl Network {
         self.with(one.clone(), other.clone(), weather).with(other, one, weather)
     }
 
+    /// True if it is only between the nodes and single clients.
+    pub fn is_of_clients(&self) -> bool {
+        let clients = |side: &BTreeSet<Actor>| side.iter().all(|actor| matches!(actor, Actor::Client(_)));
+        let rules = self.rules.iter().all(|rule| clients(&rule.from) || clients(&rule.to));
+        !self.rules.is_empty() && rules && self.doors.is_empty() && self.frames.is_empty()
+    }
+
     /// The weather on one link.
     pub fn on(&self, from: Actor, to: Actor) -> impl Iterator<Item = Weather> {
         let touches = move |rule: &&Rule| rule.from.contains(&from) && rule.to.contains(&to);
@@ -173,6 +180,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// True if anything was kept from arriving as it was sent.
+    pub fn shows_touch(self) -> bool {
+        self.held + self.delayed + self.connects_held + self.resets + self.refused + self.frames > 0
+    }
+
     /// What happened since `before`.
     pub fn since(self, before: Counts) -> Counts {
         Counts {
@@ -220,5 +232,14 @@ mod tests {
             assert_eq!(both.on(from, to).count(), cut, "{from} to {to}");
         }
         assert!(Network::default().is_clear() && !both.is_clear());
+    }
+
+    #[test]
+    fn a_network_is_of_clients_if_each_rule_has_only_such_on_one_side() {
+        let [node, client] = [Actor::Node(NodeId(1)), Actor::Client(ClientId(0))];
+        let of = |one: &[Actor], other: &[Actor]| Network::default().between(one, other, Weather::Cut).is_of_clients();
+        assert!(of(&[client], &[node]));
+        assert!(!of(&[node], &[client, Actor::Observer]) && !of(&[node], &[node]));
+        assert!(!Network::default().is_of_clients());
     }
 }

@@ -266,6 +266,7 @@ impl Sim {
                     Some(Weather::Cut | Weather::Stalled | Weather::Reset) => {
                         counts.held += steps * BYTES;
                         counts.connects_held += u64::from(steps > 100 && weather.contains(&Weather::Cut));
+                        counts.refused += u64::from(weather.contains(&Weather::Reset));
                     }
                     Some(Weather::Slow { .. } | Weather::Narrow { .. }) => {
                         counts.delayed += steps * BYTES;

@@ -34,6 +34,11 @@ pub enum Step {
     },
     /// Put this network between everybody, and note what passed before.
     Network(Box<Network>),
+    /// Wait until the network of [`Step::Network`] has touched something, be it a byte or a connection.
+    AwaitTouched {
+        /// From the step's begin, milliseconds.
+        at_most_ms: u64,
+    },
     /// Note what the network did since [`Step::Network`].
     Traffic,
     /// Note the round trip of some requests to the node through the network.

@@ -53,7 +53,14 @@ impl Watch {
             .frames
             .iter()
             .map(|rule| Evidence::Frames { frames: of(&rule.from, &rule.to).frames, rule: rule.clone() });
-        Ok(links.chain(doors).chain(frames).collect())
+        let free = |t: &Traffic| self.network.on(t.from, t.to).chain(self.network.on(t.to, t.from)).next().is_none();
+        let spared = self.network.is_of_clients().then(|| Evidence::Spared { passed: since(&free).passed, for_ms });
+        Ok(links.chain(doors).chain(frames).chain(spared).collect())
+    }
+
+    /// True if anything was kept from arriving as it was sent.
+    pub(crate) fn has_touched(&self, cluster: &mut dyn Cluster) -> Result<bool, Refusal> {
+        Ok(self.since_begin(&cluster.traffic()?, &|_| true).shows_touch())
     }
 
     /// Who is cut off from answers in one direction asks for connections in the other: they are counted there, and told here.

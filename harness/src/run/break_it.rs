@@ -122,10 +122,10 @@ pub fn ground(scenario: &Scenario) -> Ground {
 /// The cluster's own clocks, as configured.
 fn timing(scenario: &Scenario) -> Timing {
     let defaults = Timing::default();
-    let ms = |name: &str, default: u64| {
-        let set = scenario.settings.get(Owner::Broker, name).and_then(|s| s.value.parse().ok());
-        set.unwrap_or(default)
+    let of = |owner: Owner, name: &str, default: u64| {
+        scenario.settings.get(owner, name).and_then(|s| s.value.parse().ok()).unwrap_or(default)
     };
+    let ms = |name: &str, default: u64| of(Owner::Broker, name, default);
     let (recovery_ms, recovery_ms_max) = systems::of(&scenario.system).recovery_ms();
     Timing {
         recovery_ms,
@@ -134,6 +134,7 @@ fn timing(scenario: &Scenario) -> Timing {
         lag_ms_max: ms("replica.lag.time.max.ms", defaults.lag_ms_max),
         session_ms: ms("broker.session.timeout.ms", defaults.session_ms),
         heartbeat_ms: ms("broker.heartbeat.interval.ms", defaults.heartbeat_ms),
+        member_ms: of(Owner::Consumer, "session.timeout.ms", defaults.member_ms),
         ..defaults
     }
 }

@@ -166,7 +166,10 @@ impl Clients {
     pub fn parts(&self) -> Vec<(ClientId, ClientPart)> {
         let part = |client: &Client| {
             let reads = |role: &RoleSpec| matches!(role, RoleSpec::Consumer(_));
-            if client.spec.roles.iter().any(|role| role.writer().is_some()) {
+            let transforms = |role: &RoleSpec| matches!(role, RoleSpec::Transform(_));
+            if client.spec.roles.iter().any(transforms) {
+                ClientPart::Transformer
+            } else if client.spec.roles.iter().any(|role| role.writer().is_some()) {
                 ClientPart::Producer
             } else if client.spec.roles.iter().any(reads) {
                 ClientPart::Consumer

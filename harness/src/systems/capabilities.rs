@@ -4,7 +4,7 @@
 //! part of the verdict.
 
 use nemesis::fault::{Family, Need as Grip};
-use nemesis::{Aim, FaultKind, Mix};
+use nemesis::{FaultKind, Mix};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -159,8 +159,10 @@ impl Capabilities {
 
 /// What a fault needs of a system.
 pub fn needs(fault: FaultKind) -> &'static [Capability] {
-    if matches!(fault.aim(), Aim::Producer | Aim::Consumer) {
-        return &[Capability::Clients];
+    if fault.aim().is_of_clients() {
+        // A proxy stands before nodes, and must have been there when they began to tell their addresses.
+        let between = fault.definition().family() == Family::Network;
+        return if between { &[Capability::Clients, Capability::Processes] } else { &[Capability::Clients] };
     }
     match fault.definition().family() {
         Family::Kill => &[Capability::Processes, Capability::Durable],

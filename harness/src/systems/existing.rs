@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn only_its_owner_lets_clients_be_broken_before_it() {
-        let mix = "pause-producer,kill-consumer,kill-leader,drop-response-produce".parse().unwrap();
+        let mix = "pause-producer,kill-consumer,isolate-consumer,kill-leader,drop-response-produce".parse().unwrap();
         let kept = |owned: Option<&str>| {
             let has = Existing { bootstrap: Vec::new(), owned: owned.map(Into::into) }.capabilities();
             has.sift(&mix).0.to_string()

@@ -1,7 +1,10 @@
-//! A node, or several, cut off in both directions: from everybody, from the other nodes, from clients, from controllers.
+//! A node, or several, cut off in both directions: from everybody, from the other nodes, from clients, from controllers. A client
+//! cut off from all nodes.
 //!
 //! Cut off together with its clients a leader goes on acknowledging `acks=1` until it learns that it was deposed; all of it
 //! is truncated after the healing (the catalogue's R06). With `acks=all` it cannot acknowledge anything.
+//! A client that is cut off has requests under way whose outcome is unknown, and sends again what may have arrived; for longer than
+//! `session.timeout.ms` a member of a group loses what it was given to another.
 
 use super::{DISKS, LINKED, cut_ms, network, others, shows_cut};
 use crate::actor::Actor;
@@ -62,7 +65,7 @@ impl Fault for Isolate {
 
     fn about(&self) -> &'static str {
         match self.0 {
-            From::Everybody => "cut {} off from every other node and every client, both ways",
+            From::Everybody => "cut {} off from everybody, both ways",
             From::OtherNodes => "cut {}, and every client with it, off from every other node, both ways",
             From::Clients => "cut {} off from every client, both ways",
             From::Controllers => "cut {} off from every controller, both ways",
@@ -70,8 +73,9 @@ impl Fault for Isolate {
     }
 
     fn evidence(&self) -> &'static str {
-        "the proxy saw bytes sent in both directions and let none pass, and somebody noticed: a leader or the in-sync set \
-         changed, somebody connected anew in vain, or the observer got no answer"
+        "the proxy saw bytes sent in both directions (of a client: in one at least) and let none pass, and somebody noticed: a \
+         leader or the in-sync set changed, somebody connected anew in vain, or the observer got no answer; of a client: it \
+         connected anew in vain, or others were heard meanwhile"
     }
 
     fn family(&self) -> Family {
@@ -92,8 +96,8 @@ impl Fault for Isolate {
         }
     }
 
-    fn hold_ms(&self, _: Aim, timing: &Timing) -> RangeInclusive<u64> {
-        cut_ms(timing)
+    fn hold_ms(&self, aim: Aim, timing: &Timing) -> RangeInclusive<u64> {
+        cut_ms(aim, timing)
     }
 
     fn duration_ms(&self, timing: &Timing, hold_ms: u64) -> u64 {
@@ -110,7 +114,7 @@ impl Fault for Isolate {
 
     fn script(&self, scene: &Scene, asked: Asked, _: &Timing) -> Result<Script, Skip> {
         let targets = asked.aim.resolve(scene, asked.log, asked.pick)?;
-        let mut hurt = network(self.network(scene, &targets), asked.hold_ms);
+        let mut hurt = network(self.network(scene, &targets), asked);
         let brokers = scene.of_part(NodePart::Broker);
         if let (From::Everybody | From::Clients, Some(node)) = (self.0, targets.iter().find_map(|t| t.node()))
             && brokers.contains(&node)

@@ -43,7 +43,7 @@ use crate::ground::Timing;
 use crate::scene::{Scene, Skip};
 use crate::step::{Script, Step};
 use history::NodeId;
-use links::{cut_ms, every_link, links, network, others, shows_cut, shows_slowness, shows_unanswered};
+use links::{cut_ms, every_link, links, network, others, shows_cut, shows_kept, shows_slowness, shows_unanswered};
 use std::ops::RangeInclusive;
 
 /// Whose process can be hit: any node's and any client's that matters.
@@ -58,8 +58,8 @@ fn patience_ms(aim: Aim, timing: &Timing) -> u64 {
     }
 }
 
-/// Nodes whose links can be broken.
-const LINKED: &[Aim] = Aim::NODES;
+/// Whose links can be broken: those of any node, and of any client to all nodes.
+const LINKED: &[Aim] = Aim::PROCESSES;
 
 /// Whose disk can be hit: that of any broker that matters; they are also the nodes that clients speak to.
 const DISKS: &[Aim] = &[

@@ -1,4 +1,4 @@
-//! Little of what a node, or several, sends or is sent arrives in a second: a line of 64 KiB/s.
+//! Little of what a node, or several, or a client sends or is sent arrives in a second: a line of 64 KiB/s.
 //!
 //! Replication falls behind without anything being broken; a follower that cannot keep up leaves the in-sync set.
 
@@ -41,7 +41,17 @@ impl Fault for Narrow {
     }
 
     fn aims(&self) -> &'static [Aim] {
-        &[Aim::Leader, Aim::Follower, Aim::Isr, Aim::All, Aim::Some, Aim::Minority, Aim::Majority]
+        &[
+            Aim::Leader,
+            Aim::Follower,
+            Aim::Isr,
+            Aim::All,
+            Aim::Some,
+            Aim::Minority,
+            Aim::Majority,
+            Aim::Producer,
+            Aim::Consumer,
+        ]
     }
 
     fn hold_ms(&self, _: Aim, _: &Timing) -> RangeInclusive<u64> {
@@ -56,7 +66,7 @@ impl Fault for Narrow {
         let targets = asked.aim.resolve(scene, asked.log, asked.pick)?;
         let narrow = Weather::Narrow { bytes_per_s: BYTES_PER_S };
         let narrow = Network::default().between(&targets, &others(scene, &targets), narrow);
-        Ok(Script::on(&targets, network(narrow, asked.hold_ms), Vec::new()))
+        Ok(Script::on(&targets, network(narrow, asked), Vec::new()))
     }
 
     fn effective(&self, episode: &Episode) -> bool {

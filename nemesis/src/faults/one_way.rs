@@ -1,7 +1,7 @@
-//! A node that nobody hears, or that hears nobody: links cut in one direction.
+//! A node, or a client, that nobody hears, or that hears nobody: links cut in one direction.
 //!
 //! Requests arrive and their answers do not, or the other way round. A leader that is heard by nobody still believes that
-//! it leads; a controller that hears nobody still sends.
+//! it leads; a controller that hears nobody still sends. What a deaf producer appends is appended, and it never hears of it.
 
 use super::{LINKED, cut_ms, network, others, shows_cut};
 use crate::aim::Aim;
@@ -54,8 +54,8 @@ impl Fault for OneWay {
         LINKED
     }
 
-    fn hold_ms(&self, _: Aim, timing: &Timing) -> RangeInclusive<u64> {
-        cut_ms(timing)
+    fn hold_ms(&self, aim: Aim, timing: &Timing) -> RangeInclusive<u64> {
+        cut_ms(aim, timing)
     }
 
     fn duration_ms(&self, timing: &Timing, hold_ms: u64) -> u64 {
@@ -67,7 +67,7 @@ impl Fault for OneWay {
         let others = others(scene, &targets);
         let (from, to) = if *self == OneWay::Mute { (&targets, &others) } else { (&others, &targets) };
         let cut = Network::default().with(from.iter().copied(), to.iter().copied(), Weather::Cut);
-        let mut hurt = network(cut, asked.hold_ms);
+        let mut hurt = network(cut, asked);
         let brokers = scene.of_part(NodePart::Broker);
         if let Some(node) = targets.iter().find_map(|t| t.node()).filter(|node| brokers.contains(node)) {
             hurt.insert(1, Step::RoundTrip(node));

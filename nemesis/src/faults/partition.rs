@@ -93,8 +93,8 @@ impl Fault for Partition {
         &[Aim::Cluster]
     }
 
-    fn hold_ms(&self, _: Aim, timing: &Timing) -> RangeInclusive<u64> {
-        cut_ms(timing)
+    fn hold_ms(&self, aim: Aim, timing: &Timing) -> RangeInclusive<u64> {
+        cut_ms(aim, timing)
     }
 
     fn duration_ms(&self, _: &Timing, hold_ms: u64) -> u64 {
@@ -111,7 +111,7 @@ impl Fault for Partition {
         let turn = asked.pick as usize % brokers.len().max(1);
         brokers.rotate_left(turn);
         let controllers: Vec<Actor> = scene.of_part(NodePart::Controller).into_iter().map(Actor::Node).collect();
-        Ok(Script::on(&brokers, network(self.network(&brokers, &controllers), asked.hold_ms), Vec::new()))
+        Ok(Script::on(&brokers, network(self.network(&brokers, &controllers), asked), Vec::new()))
     }
 
     fn effective(&self, episode: &Episode) -> bool {

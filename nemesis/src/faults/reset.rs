@@ -1,4 +1,4 @@
-//! The connections of a node are reset, those that stand and every new one, until it is healed.
+//! The connections of a node, or of a client, are reset, those that stand and every new one, until it is healed.
 //!
 //! Requests under way have an unknown outcome; a client must find another node or wait.
 
@@ -25,7 +25,7 @@ impl Fault for Reset {
     }
 
     fn evidence(&self) -> &'static str {
-        "the proxy reset a connection that stood, and the observer, connecting anew, got no answer"
+        "the proxy reset a connection that stood, and the observer, or the client that is hit, connecting anew, got no answer"
     }
 
     fn family(&self) -> Family {
@@ -37,7 +37,15 @@ impl Fault for Reset {
     }
 
     fn aims(&self) -> &'static [Aim] {
-        &[Aim::Leader, Aim::Follower, Aim::GroupCoordinator, Aim::TransactionCoordinator, Aim::Some]
+        &[
+            Aim::Leader,
+            Aim::Follower,
+            Aim::GroupCoordinator,
+            Aim::TransactionCoordinator,
+            Aim::Some,
+            Aim::Producer,
+            Aim::Consumer,
+        ]
     }
 
     fn hold_ms(&self, _: Aim, _: &Timing) -> RangeInclusive<u64> {
@@ -51,12 +59,14 @@ impl Fault for Reset {
     fn script(&self, scene: &Scene, asked: Asked, _: &Timing) -> Result<Script, Skip> {
         let targets = asked.aim.resolve(scene, asked.log, asked.pick)?;
         let reset = Network::default().between(&targets, &others(scene, &targets), Weather::Reset);
-        let mut hurt = network(reset, asked.hold_ms);
+        let mut hurt = network(reset, asked);
         hurt.splice(1..1, targets.iter().filter_map(|t| t.node()).take(1).map(Step::RoundTrip));
         Ok(Script::on(&targets, hurt, Vec::new()))
     }
 
     fn effective(&self, episode: &Episode) -> bool {
-        links(episode).any(|(_, counts, _)| counts.resets > 0) && shows_unanswered(episode)
+        let turned_away = links(episode).any(|(_, counts, _)| counts.refused > 0);
+        let in_vain = if episode.fault.aim().is_of_clients() { turned_away } else { shows_unanswered(episode) };
+        links(episode).any(|(_, counts, _)| counts.resets > 0) && in_vain
     }
 }

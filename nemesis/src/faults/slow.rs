@@ -1,4 +1,4 @@
-//! Everything that a node, or several, sends or is sent arrives later: by a fixed latency, or by one that varies.
+//! Everything that a node, or several, or a client sends or is sent arrives later: by a fixed latency, or by one that varies.
 //!
 //! Nothing is lost and nothing is reordered; timeouts that are too tight fire.
 
@@ -54,7 +54,8 @@ impl Fault for Slow {
     }
 
     fn evidence(&self) -> &'static str {
-        "the proxy held bytes up in both directions, and the median of measured round trips rose by as much"
+        "the proxy held bytes up in both directions, and the median of measured round trips rose by as much; of a client: most of \
+         what arrived in each direction had been held up so"
     }
 
     fn family(&self) -> Family {
@@ -66,7 +67,7 @@ impl Fault for Slow {
     }
 
     fn aims(&self) -> &'static [Aim] {
-        const BROKERS: &[Aim] = &[
+        const AIMS: &[Aim] = &[
             Aim::Leader,
             Aim::Follower,
             Aim::Isr,
@@ -76,8 +77,10 @@ impl Fault for Slow {
             Aim::Some,
             Aim::Minority,
             Aim::Majority,
+            Aim::Producer,
+            Aim::Consumer,
         ];
-        BROKERS
+        AIMS
     }
 
     fn hold_ms(&self, _: Aim, _: &Timing) -> RangeInclusive<u64> {
@@ -95,13 +98,17 @@ impl Fault for Slow {
         let probed = targets.iter().filter_map(|t| t.node()).find(|node| brokers.contains(node));
         let trips: Vec<Step> = probed.map(Step::RoundTrip).into_iter().collect();
         let mut hurt = trips.clone();
-        hurt.extend(network(slow, asked.hold_ms));
+        hurt.extend(network(slow, asked));
         let at = hurt.len() - 2;
         hurt.splice(at..at, trips);
         Ok(Script::on(&targets, hurt, Vec::new()))
     }
 
     fn effective(&self, episode: &Episode) -> bool {
-        every_link(episode, |_, counts, _| counts.delayed > 0) && shows_slowness(episode, self.least_us())
+        let late = every_link(episode, |_, counts, _| counts.delayed > 0);
+        if episode.fault.aim().is_of_clients() {
+            return late && every_link(episode, |_, counts, _| counts.delayed >= counts.passed.div_ceil(2));
+        }
+        late && shows_slowness(episode, self.least_us())
     }
 }

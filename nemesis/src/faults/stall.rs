@@ -1,8 +1,8 @@
-//! The connections of a node that stand fall silent, in both directions, and stay so; new ones work.
+//! The connections of a node, or of a client, that stand fall silent, in both directions, and stay so; new ones work.
 //!
 //! As behind a load balancer or a firewall that forgot them. Whoever waits without a timeout waits for ever.
 
-use super::{LINKED, every_link, network, others};
+use super::{LINKED, every_link, network, others, shows_kept};
 use crate::aim::Aim;
 use crate::episode::Episode;
 use crate::fault::{Asked, Family, Fault, Need};
@@ -25,7 +25,7 @@ impl Fault for Stall {
     }
 
     fn evidence(&self) -> &'static str {
-        "the proxy saw bytes sent in both directions on connections that it keeps silent"
+        "the proxy saw bytes sent in both directions (of a client: in one at least) on connections that it keeps silent"
     }
 
     fn family(&self) -> Family {
@@ -51,10 +51,11 @@ impl Fault for Stall {
     fn script(&self, scene: &Scene, asked: Asked, _: &Timing) -> Result<Script, Skip> {
         let targets = asked.aim.resolve(scene, asked.log, asked.pick)?;
         let stalled = Network::default().between(&targets, &others(scene, &targets), Weather::Stalled);
-        Ok(Script::on(&targets, network(stalled, asked.hold_ms), Vec::new()))
+        Ok(Script::on(&targets, network(stalled, asked), Vec::new()))
     }
 
     fn effective(&self, episode: &Episode) -> bool {
-        every_link(episode, |_, counts, _| counts.held > 0)
+        let both = every_link(episode, |_, counts, _| counts.held > 0);
+        both || (episode.fault.aim().is_of_clients() && shows_kept(episode))
     }
 }

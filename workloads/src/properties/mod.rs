@@ -5,6 +5,7 @@
 
 mod hint;
 mod java;
+mod range;
 mod wire;
 
 pub use java::JavaNames;
@@ -45,7 +46,7 @@ pub enum PropertyError {
     Value {
         /// Which.
         name: String,
-        /// As librdkafka puts it.
+        /// What it may be, or what librdkafka has against it.
         why: String,
     },
     /// The run decides it.
@@ -204,7 +205,7 @@ pub fn meaning(side: Side, name: &str, value: &str) -> Result<Meaning, PropertyE
         ("auto.offset.reset", "none") => "error",
         _ => value,
     };
-    try_out(name, value)
+    try_out(side, name, value)
 }
 
 /// What librdkafka has against properties of its own that are right one by one; `None` if it starts with them.
@@ -234,10 +235,12 @@ fn from_java(side: Side, name: &str, java: &Java, value: &str) -> Result<Meaning
 }
 
 /// Asks librdkafka whether it takes a value, and what it makes of it.
-fn try_out(name: &str, value: &str) -> Result<Meaning, PropertyError> {
+fn try_out(side: Side, name: &str, value: &str) -> Result<Meaning, PropertyError> {
     let refused = |why| PropertyError::Value { name: name.to_owned(), why };
     let taken = ClientConfig::new().set(name, value).create_native_config().map_err(|error| match error {
-        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_INVALID, why, ..) => refused(why),
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_INVALID, why, ..) => {
+            refused(range::complaint(name, range_of(side, name), value).unwrap_or(why))
+        }
         other => refused(other.to_string()),
     })?;
     let value = understood(value, taken.get(name).ok().as_deref()).map_err(refused)?;
@@ -268,11 +271,20 @@ fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<St
 
 /// Every property librdkafka has for that side, by name, aliases included.
 pub fn names(side: Side) -> impl Iterator<Item = &'static str> {
+    known_of(side).map(|known| known.name.as_str())
+}
+
+/// What a property may be, as librdkafka's table has it; empty if that tells nothing.
+fn range_of(side: Side, name: &str) -> &'static str {
+    known_of(side).find(|known| known.name == name).map_or("", |known| &known.range)
+}
+
+fn known_of(side: Side) -> impl Iterator<Item = &'static Known> {
     let other = match side {
         Side::Producer => Scope::Consumer,
         Side::Consumer => Scope::Producer,
     };
-    known().iter().filter(move |p| p.scope != other).map(|p| p.name.as_str())
+    known().iter().filter(move |known| known.scope != other)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -286,6 +298,7 @@ enum Scope {
 struct Known {
     name: String,
     scope: Scope,
+    range: String,
 }
 
 fn known() -> &'static [Known] {
@@ -297,14 +310,14 @@ fn known() -> &'static [Known] {
 fn parse_table(table: &str) -> Vec<Known> {
     let row = |line: &str| {
         let mut cells = line.split('|').map(str::trim);
-        let (name, scope) = (cells.next()?, cells.next()?);
+        let (name, scope, range) = (cells.next()?, cells.next()?, cells.next()?);
         let scope = match scope {
             "*" => Scope::Both,
             "P" => Scope::Producer,
             "C" => Scope::Consumer,
             _ => return None,
         };
-        Some(Known { name: name.to_owned(), scope })
+        Some(Known { name: name.to_owned(), scope, range: range.to_owned() })
     };
     table.lines().filter_map(row).collect()
 }
@@ -409,9 +422,16 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_cannot_be_is_refused() {
-        assert!(matches!(meaning(Producer, "acks", "many"), Err(PropertyError::Value { .. })));
-        assert!(matches!(meaning(Consumer, "isolation.level", "chaos"), Err(PropertyError::Value { .. })));
+    fn a_value_that_cannot_be_is_refused_with_those_that_can() {
+        for (side, name, value, why) in [
+            (Producer, "acks", "many", "`many` is none of all, -1, 0, 1"),
+            (Producer, "linger.ms", "-4", "`-4` is not a number from 0 to 900000"),
+            (Producer, "enable.idempotence", "maybe", "`maybe` is none of true, false"),
+            (Consumer, "isolation.level", "chaos", "`chaos` is none of read_uncommitted, read_committed"),
+        ] {
+            let refused = meaning(side, name, value).unwrap_err();
+            assert_eq!(refused.to_string(), format!("property `{name}`: {why}"));
+        }
     }
 
     #[test]
