@@ -127,6 +127,12 @@ pub(crate) struct FirstPass<'a> {
     roles: Vec<Role>,
     tally: Tally,
     transactions: bool,
+    sieves: Sieves,
+}
+
+/// The sieves by log.
+#[derive(Default)]
+struct Sieves {
     indexed: Vec<Option<Box<Sieve>>>,
     rest: HashMap<LogId, Box<Sieve>>,
 }
@@ -139,8 +145,7 @@ impl<'a> FirstPass<'a> {
             roles: names.processes.iter().map(|p| p.role).collect(),
             tally: Tally::default(),
             transactions: false,
-            indexed: Vec::new(),
-            rest: HashMap::new(),
+            sieves: Sieves::default(),
         }
     }
 
@@ -149,9 +154,20 @@ impl<'a> FirstPass<'a> {
     fn notice(&mut self, op: &Op) {
         self.transactions |= matches!(op.kind(), Kind::TxnBegin | Kind::TxnCommit | Kind::TxnAbort);
     }
+}
 
-    #[inline]
+impl Sieves {
+    #[inline(always)]
     fn of(&mut self, log: LogId) -> &mut Sieve {
+        let at = log.0 as usize;
+        if self.indexed.get(at).is_none_or(Option::is_none) {
+            return self.make(log);
+        }
+        self.indexed[at].get_or_insert_default()
+    }
+
+    #[cold]
+    fn make(&mut self, log: LogId) -> &mut Sieve {
         let at = log.0 as usize;
         if at >= INDEXED_MAX {
             return self.rest.entry(log).or_default();
@@ -161,11 +177,11 @@ impl<'a> FirstPass<'a> {
         }
         self.indexed[at].get_or_insert_default()
     }
-}
 
-fn each(indexed: Vec<Option<Box<Sieve>>>, rest: HashMap<LogId, Box<Sieve>>) -> impl Iterator<Item = (LogId, Sieve)> {
-    let indexed = indexed.into_iter().enumerate().filter_map(|(i, s)| Some((LogId(i as u32), *s?)));
-    indexed.chain(rest.into_iter().map(|(log, sieve)| (log, *sieve)))
+    fn each(self) -> impl Iterator<Item = (LogId, Sieve)> {
+        let indexed = self.indexed.into_iter().enumerate().filter_map(|(i, s)| Some((LogId(i as u32), *s?)));
+        indexed.chain(self.rest.into_iter().map(|(log, sieve)| (log, *sieve)))
+    }
 }
 
 impl Fold for FirstPass<'_> {
@@ -176,26 +192,25 @@ impl Fold for FirstPass<'_> {
         self.notice(op);
         self.tally.add(op);
         let role = self.roles.get(op.process().0 as usize).copied().unwrap_or(Role::Consumer);
-        let promises = self.promises;
-        self.of(op.log).add(op, records, role, promises);
+        self.sieves.of(op.log).add(op, records, role, self.promises);
     }
 
     fn merge(&mut self, other: Self) {
         self.tally.merge(&other.tally);
         self.transactions |= other.transactions;
-        for (log, sieve) in each(other.indexed, other.rest) {
-            self.of(log).merge(sieve);
+        for (log, sieve) in other.sieves.each() {
+            self.sieves.of(log).merge(sieve);
         }
     }
 
     fn finish(mut self) -> Found {
         let mut disks: HashMap<LogId, Vec<&ReplicaLog>> = HashMap::new();
         for replica in std::mem::take(&mut self.replicas) {
-            self.of(replica.log);
+            self.sieves.of(replica.log);
             disks.entry(replica.log).or_default().push(replica);
         }
         let (promises, transactions) = (self.promises, self.transactions);
-        let leads = each(self.indexed, self.rest).map(|(log, sieve)| {
+        let leads = self.sieves.each().map(|(log, sieve)| {
             let replicas = disks.get(&log).map_or(&[][..], Vec::as_slice);
             sieve.finish(log, Setting { promises, replicas, transactions })
         });

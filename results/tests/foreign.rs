@@ -85,6 +85,9 @@ const TABLE: &[(&str, &str, &[&str])] = &[
     ("register-unread.edn", INCONCLUSIVE, &[]),
     ("mutex-held-twice.edn", VIOLATION, &["not-linearizable"]),
     ("mutex-handed-over.edn", PASS, &[]),
+    ("multi-register-torn.edn", VIOLATION, &["not-linearizable"]),
+    ("multi-register.edn", PASS, &[]),
+    ("multi-register-initial.edn", VIOLATION, &["not-linearizable"]),
     // Lists.
     ("lists.edn", PASS, &[]),
     ("lists-incompatible.edn", VIOLATION, &["incompatible-order"]),

@@ -99,7 +99,7 @@ fn rank(bits: u8) -> u8 {
 
 impl Contents {
     /// Somebody says that `value` stands at `offset`.
-    #[inline]
+    #[inline(always)]
     pub fn claim(&mut self, offset: i64, value: Value, bit: u8) {
         if !value.is_ordinary() {
             return self.claim_reserved(offset, judged(value), bit);
@@ -116,18 +116,22 @@ impl Contents {
         }
     }
 
-    /// A reader says that `records` stand where they say. Neighbours that all agree are the rule.
+    /// A reader says that `records` stand where they say; true if each is the neighbour of the one before. Neighbours
+    /// that all agree are the rule.
     #[inline]
-    pub fn claim_all(&mut self, records: &[Record], bit: u8) {
-        let mut rest = records;
-        while let Some(first) = rest.first() {
-            let agreed = self.agree(rest, first.offset.0, bit);
-            rest = &rest[agreed..];
-            if let Some(other) = rest.first() {
+    pub fn claim_all(&mut self, records: &[Record], bit: u8) -> bool {
+        let (mut at, mut neighbours) = (0, true);
+        let in_line = |at: usize| records[at].offset.0.wrapping_sub(records[0].offset.0) == at as i64;
+        while at < records.len() {
+            neighbours &= in_line(at);
+            at += self.agree(&records[at..], records[at].offset.0, bit);
+            if let Some(other) = records.get(at) {
+                neighbours &= in_line(at);
                 self.claim(other.offset.0, other.value, bit);
-                rest = &rest[1..];
+                at += 1;
             }
         }
+        neighbours
     }
 
     /// How many of `records`, the first at `offset`, are neighbours within one chunk and stand there already.

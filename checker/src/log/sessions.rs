@@ -32,15 +32,10 @@ impl Sessions {
         self.sessions.at(place)
     }
 
-    /// A reader was handed `records`.
+    /// A reader was handed `records`. See [`Sessions::within`] for what may be amiss among them.
     pub fn poll(&mut self, process: ProcessId, returned: Nanos, records: &[Record], contents: &mut Contents) {
         let (Some(first), Some(last)) = (records.first(), records.last()) else { return };
         self.read += records.len() as u64;
-        if last.offset.0.wrapping_sub(first.offset.0) != records.len() as i64 - 1 {
-            self.within(records, contents);
-        } else {
-            self.rising(records);
-        }
         let session = self.session(process);
         let (before, late) = (session.last, returned <= session.returned && session.returned.0 > 0);
         *session = Session { last: Some(last.offset.0), returned };
@@ -50,12 +45,11 @@ impl Sessions {
         }
     }
 
-    /// A window that began at `from` gave `records`: it has no position to keep, and must have no gap.
+    /// A window that began at `from` gave `records`: it has no position to keep, and must have no gap before the first.
     pub fn fetch(&mut self, from: i64, records: &[Record], contents: &mut Contents) {
         if let Some(first) = records.first().filter(|first| from >= 0 && first.offset.0 > from) {
             self.pass_over(from, first.offset.0, contents);
         }
-        self.within(records, contents);
     }
 
     /// A read whose gaps say nothing, but whose offsets must rise.
@@ -63,7 +57,8 @@ impl Sessions {
         self.tangled |= records.windows(2).any(|r| r[1].offset.0 <= r[0].offset.0);
     }
 
-    fn within(&mut self, records: &[Record], contents: &mut Contents) {
+    /// A read of records that are no neighbours.
+    pub fn within(&mut self, records: &[Record], contents: &mut Contents) {
         records.windows(2).for_each(|r| self.step(r[0].offset.0, r[1].offset.0, contents));
     }
 

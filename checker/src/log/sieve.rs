@@ -92,14 +92,26 @@ impl Sieve {
         self.bound(op, records, promises);
         self.sums.records_read += records.len() as u64;
         let bit = if role == Role::Drain { by::DRAIN } else { by::READ };
-        self.contents.claim_all(records, bit);
+        let neighbours = self.contents.claim_all(records, bit);
         if role == Role::Drain && op.outcome() == Outcome::Ok {
             self.drain.add(op, records);
         }
         match op.kind() {
             Kind::Poll => self.sessions.poll(op.process(), op.returned, records, &mut self.contents),
-            _ if role == Role::Drain => self.sessions.rising(records),
+            _ if role == Role::Drain => {}
             _ => self.sessions.fetch(op.offset.0, records, &mut self.contents),
+        }
+        if !neighbours {
+            self.strewn(op, records, role);
+        }
+    }
+
+    /// A read whose records are no neighbours. What the drain is not given between them says nothing.
+    #[cold]
+    fn strewn(&mut self, op: &Op, records: &[Record], role: Role) {
+        match (op.kind(), role) {
+            (Kind::Fetch, Role::Drain) => self.sessions.rising(records),
+            _ => self.sessions.within(records, &mut self.contents),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::log::listed::Listed;
 /// Positions in a chunk.
 pub const CHUNK: usize = 1024;
 /// Cells that a chunk holds as a list.
-const FEW_MAX: usize = 64;
+const FEW_MAX: usize = 32;
 /// Dense chunks remembered since they were last used, by the low bits of their keys.
 const RECENT: usize = 4;
 

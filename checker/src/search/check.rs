@@ -5,7 +5,6 @@ use super::model::{Model, Operation};
 use super::outcome::{Budget, Limit, Outcome, Partition, Progress, Refutation, Verdict};
 use super::plan::Plan;
 use super::refute::refute;
-use std::collections::BTreeMap;
 
 const FIRST_TURN_NODES: u64 = 4096;
 /// What an operation costs at least once it is planned, bytes.
@@ -32,11 +31,10 @@ pub fn check<M: Model>(model: &M, ops: &[Operation<M::Input, M::Output>], budget
     if ops.len().saturating_mul(PLANNED_OPERATION_BYTES) > budget.bytes_max || ops.len() >= 1 << 31 {
         return too_many(ops.len());
     }
-    let mut members: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
-    for (at, op) in (0u32..).zip(ops) {
-        members.entry(model.key(&op.input)).or_default().push(at);
-    }
-    let plans: Vec<Plan<'_, M>> = members.iter().map(|(key, at)| Plan::new(model, *key, ops, at)).collect();
+    let mut members: Vec<(u64, u32)> = (0u32..).zip(ops).map(|(at, op)| (model.key(&op.input), at)).collect();
+    members.sort_unstable();
+    let of_a_key = members.chunk_by(|a, b| a.0 == b.0);
+    let plans: Vec<Plan<'_, M>> = of_a_key.map(|members| Plan::new(model, ops, members)).collect();
     let held = plans.iter().map(Plan::bytes).sum();
     let mut refuted = plans.iter().find_map(|plan| Some((plan.key, refute(plan)?)));
     let stands = plans.into_iter().map(|plan| (plan.key, Stand::Planned(plan))).collect();

@@ -15,6 +15,9 @@ const OPTIONAL: u32 = 1 << 31;
 /// No search takes more, whatever its budget: numbers of nodes and sets are 32 bits wide.
 const BYTES_CAP: usize = 8 << 30;
 
+/// No room is made for more configurations before they are met.
+const EASY_NODES_MAX: usize = 1024;
+
 /// What a turn came to.
 pub(super) enum Turn {
     /// There is an order.
@@ -81,7 +84,9 @@ impl<'a, M: Model, const W: usize> Engine<'a, M, W> {
     fn new(plan: Plan<'a, M>) -> Engine<'a, M, W> {
         let states = States::new(plan.model, plan.classes.len());
         let window = Window::new(&plan);
-        let (used, visited) = (UsedSets::new(), Visited::new());
+        // An easy search visits fewer configurations than there are operations.
+        let visited = Visited::with_room(plan.required.len().min(EASY_NODES_MAX));
+        let used = UsedSets::new();
         Engine { plan, states, used, visited, window, stack: Vec::new(), nodes: 0, best: 0, found: None }
     }
 

@@ -12,8 +12,9 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new() -> Index {
-        Index { slots: vec![(EMPTY, 0); 16], len: 0 }
+    /// With room for so many before it grows.
+    pub(super) fn with_room(positions: usize) -> Index {
+        Index { slots: vec![(EMPTY, 0); (positions * 2).next_power_of_two().max(2)], len: 0 }
     }
 
     /// The position under `hash` that `is_it` accepts.
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn what_was_put_in_is_found_even_where_all_hashes_agree() {
         for hash in [|n: u32| hash_of(&n), |_| 7] {
-            let mut index = Index::new();
+            let mut index = Index::with_room(8);
             for n in 0..500 {
                 assert_eq!(index.find(hash(n), |p| p == n), None);
                 index.insert(hash(n), n, hash);

@@ -7,6 +7,9 @@
 use super::model::{Model, Operation};
 use crate::hash::Map;
 
+/// No room is made for more classes before they are met.
+const CLASSES_EXPECTED_MAX: usize = 256;
+
 /// No class, label or rank.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -78,16 +81,11 @@ pub(super) struct Plan<'a, M: Model> {
 }
 
 impl<'a, M: Model> Plan<'a, M> {
-    /// Makes the operations at `members` ready.
-    pub(super) fn new(
-        model: &'a M,
-        key: u64,
-        ops: &'a [Operation<M::Input, M::Output>],
-        members: &[u32],
-    ) -> Plan<'a, M> {
+    /// Makes the operations at `members` ready, which all have one key.
+    pub(super) fn new(model: &'a M, ops: &'a [Operation<M::Input, M::Output>], members: &[(u64, u32)]) -> Plan<'a, M> {
         let mut plan = Plan {
             model,
-            key,
+            key: members.first().map_or(0, |member| member.0),
             classes: Vec::new(),
             required: Vec::new(),
             optional: Vec::new(),
@@ -108,10 +106,13 @@ impl<'a, M: Model> Plan<'a, M> {
     }
 
     /// Fills classes, required (unranked) and optional operations; returns the required ones' calls.
-    fn classify(&mut self, ops: &'a [Operation<M::Input, M::Output>], members: &[u32]) -> Vec<u64> {
-        let (mut numbers, mut labels, mut optional_of) = (Map::default(), Map::default(), Map::default());
-        let mut calls = Vec::new();
-        for &op in members {
+    fn classify(&mut self, ops: &'a [Operation<M::Input, M::Output>], members: &[(u64, u32)]) -> Vec<u64> {
+        let room = members.len().min(CLASSES_EXPECTED_MAX);
+        let mut numbers = Map::with_capacity_and_hasher(room, Default::default());
+        let (mut labels, mut optional_of) = (Map::default(), Map::default());
+        let mut calls = Vec::with_capacity(members.len());
+        self.required.reserve(members.len());
+        for &(_, op) in members {
             let Operation { call, ret, input, output, .. } = &ops[op as usize];
             let class = *numbers.entry((input, output)).or_insert_with(|| {
                 let label = |l: Option<u64>, labels: &mut Map<u64, u32>| {
@@ -152,8 +153,13 @@ impl<'a, M: Model> Plan<'a, M> {
         let mut by_arrival: Vec<(u32, u32)> = (0u32..).zip(calls.iter()).map(|(r, c)| (self.event_at(*c), r)).collect();
         by_arrival.sort_unstable();
         self.arrivals = by_arrival.iter().map(|(_, rank)| *rank).collect();
-        let events = 0..self.required.len() as u32;
-        self.arrivals_end = events.map(|e| by_arrival.partition_point(|(at, _)| *at <= e) as u32).collect();
+        self.arrivals_end = vec![0; self.required.len()];
+        by_arrival.iter().for_each(|(at, _)| self.arrivals_end[*at as usize] += 1);
+        let mut end = 0;
+        for arrived in &mut self.arrivals_end {
+            end += *arrived;
+            *arrived = end;
+        }
     }
 
     /// The first event not before `time`.

@@ -39,7 +39,7 @@ impl<'a, M: Model> States<'a, M> {
             _ => Memory::None,
         };
         let mut states =
-            States { model, states: Vec::new(), labels: Vec::new(), index: Index::new(), heap_bytes: 0, memory };
+            States { model, states: Vec::new(), labels: Vec::new(), index: Index::with_room(8), heap_bytes: 0, memory };
         states.intern(model.initial(), NONE);
         states
     }

@@ -1,6 +1,6 @@
 //! The search against brute force, on small random histories of every model; and the shapes that once fooled a search.
 
-use super::models::{cas_register, key_value, lock, log, queue, register, set};
+use super::models::{cas_register, key_value, lock, log, multi_register, queue, register, set};
 use super::{Budget, Limit, Model, Operation, Partition, Refutation, Verdict, check, longest_prefix};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -127,6 +127,7 @@ agreement! {
     a_queue_is_judged_as_by_brute_force: queue::Queue, 5;
     a_log_is_judged_as_by_brute_force: log::Log, 6;
     a_lock_is_judged_as_by_brute_force: lock::Lock, 7;
+    a_multi_register_is_judged_as_by_brute_force: multi_register::MultiRegister, 8;
 }
 
 fn op<I, O>(call: u64, ret: impl Into<Option<u64>>, input: I, output: impl Into<Option<O>>) -> Operation<I, O> {

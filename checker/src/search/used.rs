@@ -16,7 +16,7 @@ pub(super) struct UsedSets {
 
 impl UsedSets {
     pub(super) fn new() -> UsedSets {
-        let mut index = Index::new();
+        let mut index = Index::with_room(8);
         index.insert(hash_of(&[0u32; 0][..].as_ref()), 0, |_| 0);
         UsedSets { items: Vec::new(), ends: vec![0], index, with: Map::default() }
     }

@@ -65,8 +65,9 @@ pub(super) struct Visited<const W: usize> {
 }
 
 impl<const W: usize> Visited<W> {
-    pub(super) fn new() -> Visited<W> {
-        Visited { nodes: Vec::new(), index: Index::new() }
+    /// With room for so many before it grows.
+    pub(super) fn with_room(nodes: usize) -> Visited<W> {
+        Visited { nodes: Vec::with_capacity(nodes), index: Index::with_room(nodes) }
     }
 
     pub(super) fn get(&self, node: u32) -> &Node<W> {

@@ -66,7 +66,9 @@ impl<R: Read> Bytes<R> {
             let rest = &rest[..rest.len().min(bytes_max - taken.len())];
             let found = rest.iter().position(|byte| ends[usize::from(*byte)]);
             let run = &rest[..found.unwrap_or(rest.len())];
-            self.line += run.iter().filter(|byte| **byte == b'\n').count() as u64;
+            if !ends[usize::from(b'\n')] {
+                self.line += run.iter().filter(|byte| **byte == b'\n').count() as u64;
+            }
             taken.extend_from_slice(run);
             self.at += run.len();
             if found.is_some() {

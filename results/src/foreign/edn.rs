@@ -9,6 +9,7 @@
 use super::bytes::Bytes;
 use super::error::ReadError;
 use crate::file::Place;
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 use std::rc::Rc;
@@ -119,11 +120,11 @@ impl Keywords {
     const KNOWN_MAX: usize = 24;
 
     #[inline]
-    fn of(&mut self, name: &str) -> Rc<str> {
-        if let Some(known) = self.known.iter().find(|known| ***known == *name) {
+    fn of(&mut self, name: &[u8]) -> Rc<str> {
+        if let Some(known) = self.known.iter().find(|known| known.as_bytes() == name) {
             return known.clone();
         }
-        let fresh: Rc<str> = name.into();
+        let fresh: Rc<str> = String::from_utf8_lossy(name).into();
         if self.known.len() < Self::KNOWN_MAX {
             self.known.push(fresh.clone());
         }
@@ -369,16 +370,19 @@ fn word(token: &[u8], keywords: &mut Keywords) -> Edn {
     if let Some(number) = short_number(token) {
         return Edn::Int(number);
     }
-    let text = String::from_utf8_lossy(token);
-    match &*text {
-        "nil" => Edn::Nil,
-        "true" => Edn::Bool(true),
-        "false" => Edn::Bool(false),
-        text => match (text.strip_prefix(':'), text.strip_suffix('N').unwrap_or(text).parse()) {
-            (Some(name), _) => Edn::Keyword(keywords.of(name)),
-            (None, Ok(number)) => Edn::Int(number),
-            (None, Err(_)) => Edn::Word(text.into()),
-        },
+    match token {
+        [b':', name @ ..] => Edn::Keyword(keywords.of(name)),
+        b"nil" => Edn::Nil,
+        b"true" => Edn::Bool(true),
+        b"false" => Edn::Bool(false),
+        _ => other_word(String::from_utf8_lossy(token)),
+    }
+}
+
+fn other_word(text: Cow<'_, str>) -> Edn {
+    match text.strip_suffix('N').unwrap_or(&text).parse() {
+        Ok(number) => Edn::Int(number),
+        Err(_) => Edn::Word(text.into()),
     }
 }
 

@@ -14,6 +14,7 @@ use super::values::Raw;
 use super::{Content, Imported};
 use history::{History, Kind, LogId, Names, Nanos, NodeId, Offset, Op, Outcome, ProcessName, Role, Value, WriterId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 
 /// The JSON Schema of a line.
@@ -33,6 +34,8 @@ struct Header {
     nodes: Vec<NodeId>,
     #[serde(default)]
     processes: Vec<ProcessName>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    registers: BTreeMap<u32, String>,
 }
 
 #[derive(Serialize, Deserialize, Debug)]
@@ -153,6 +156,7 @@ fn header(line: &Line<'_>, logs: &mut Builder) -> Result<bool, ReadError> {
     }
     let names = logs.names_mut();
     (names.run, names.epoch, names.nodes) = (header.run, Nanos(header.epoch_ns), header.nodes);
+    names.registers = header.registers;
     Ok(true)
 }
 
@@ -231,8 +235,8 @@ fn append(entry: Entry, op: Op, logs: &mut Builder) -> Result<(), ReadError> {
 /// # Errors
 /// As the writer has them.
 pub fn write(history: &History, out: &mut impl Write) -> io::Result<()> {
-    let Names { run, logs, processes, nodes, epoch, .. } = history.names.clone();
-    let header = Header { stormglass_history: VERSION, run, epoch_ns: epoch.0, logs, nodes, processes };
+    let Names { run, logs, processes, nodes, epoch, registers } = history.names.clone();
+    let header = Header { stormglass_history: VERSION, run, epoch_ns: epoch.0, logs, nodes, processes, registers };
     line(&header, out)?;
     history.ops.iter().try_for_each(|op| line(&entry_of(history, op), out))
 }

@@ -37,7 +37,7 @@ pub use finding::{Evidence, ForeignFinding, ForeignJudgement, Held, Standing, Wo
 pub use judge::judge;
 pub use lists::ListHistory;
 pub use logs::{Logs, Unread};
-pub use registers::{Register, RegisterHistory};
+pub use registers::{MultiRegisterHistory, Register, RegisterHistory};
 
 use crate::arrow::ArrowSource;
 use crate::file::{self, FileError, Place, Problem, unread};
@@ -62,6 +62,8 @@ pub enum Content {
     Logs(Box<Logs>),
     /// Registers.
     Registers(RegisterHistory),
+    /// Registers that transactions read and write together.
+    MultiRegister(MultiRegisterHistory),
     /// A store of strings.
     Store(Vec<Operation<Input, Output>>),
     /// Transactions over lists.

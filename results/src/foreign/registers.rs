@@ -2,6 +2,7 @@
 
 use checker::search::Operation;
 use checker::search::models::cas_register::{Input, Output};
+use checker::search::models::multi_register::Access;
 
 /// One register and what was done to it.
 #[derive(Debug)]
@@ -29,4 +30,17 @@ impl RegisterHistory {
         let name = usize::try_from(value).ok().and_then(|at| self.values.get(at));
         name.map_or_else(|| value.to_string(), ToString::to_string)
     }
+}
+
+/// Transactions over registers that are one object together.
+#[derive(Debug, Default)]
+pub struct MultiRegisterHistory {
+    /// They; values are places in [`MultiRegisterHistory::values`].
+    pub operations: Vec<Operation<Vec<Access>, Vec<Option<i64>>>>,
+    /// Names of registers.
+    pub registers: Vec<Box<str>>,
+    /// Names of values.
+    pub values: Vec<Box<str>>,
+    /// What the reader of the verdict must know of the file.
+    pub notes: Vec<String>,
 }

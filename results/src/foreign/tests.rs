@@ -43,6 +43,24 @@ fn json_lines_are_read_back_as_they_were_written() {
 }
 
 #[test]
+fn names_of_registers_go_with_the_history_and_a_file_without_them_is_read_as_ever() {
+    let text = "
+        w1 append 1.0 @0 [1 2]
+        c1 poll 0:1.0 [3 4]
+    ";
+    let mut history = checker::notation::read(text).unwrap().history;
+    assert!(!String::from_utf8(as_jsonl(&history)).unwrap().contains("registers"));
+    history.names.registers.insert(103, "the number of partitions of t".into());
+    let written = as_jsonl(&history);
+    assert_eq!(logs(&written, Format::Jsonl).history.names, history.names);
+    let schema: serde_json::Value = serde_json::from_str(jsonl::SCHEMA).unwrap();
+    let header = written.split(|b| *b == b'\n').next().unwrap();
+    let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(header).unwrap();
+    let known = &schema["$defs"]["header"]["properties"];
+    assert!(header.contains_key("registers") && header.keys().all(|member| known.get(member).is_some()));
+}
+
+#[test]
 fn every_line_written_has_only_members_of_the_published_schema() {
     let schema: serde_json::Value = serde_json::from_str(jsonl::SCHEMA).unwrap();
     let operation = &schema["$defs"]["operation"]["properties"];

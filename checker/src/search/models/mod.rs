@@ -6,6 +6,7 @@ pub mod cas_register;
 pub mod key_value;
 pub mod lock;
 pub mod log;
+pub mod multi_register;
 pub mod queue;
 pub mod register;
 pub mod set;

@@ -1,7 +1,7 @@
 //! Operations made up for each model: few values, so that they meet.
 
 use crate::search::Model;
-use crate::search::models::{cas_register, key_value, lock, log, queue, register, set};
+use crate::search::models::{cas_register, key_value, lock, log, multi_register, queue, register, set};
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 use std::fmt::Debug;
@@ -166,5 +166,34 @@ impl Sample for lock::Lock {
             lock::Input::Release(owner) => *state == Some(*owner),
         };
         if possible != dice.is_some() { lock::Output::Granted } else { lock::Output::Refused }
+    }
+}
+
+impl Sample for multi_register::MultiRegister {
+    fn ask(&self, dice: &mut Pcg64Mcg) -> Vec<multi_register::Access> {
+        let access = |dice: &mut Pcg64Mcg| match dice.random_range(0..2) {
+            0 => multi_register::Access::Read(dice.random_range(0..2)),
+            _ => multi_register::Access::Write(dice.random_range(0..2), few(dice)),
+        };
+        (0..2).map(|_| access(dice)).collect()
+    }
+
+    fn answer(
+        &self,
+        state: &Self::State,
+        input: &Vec<multi_register::Access>,
+        mut dice: Option<&mut Pcg64Mcg>,
+    ) -> Vec<Option<i64>> {
+        let (mut state, mut answers) = (state.clone(), Vec::new());
+        for access in input {
+            match *access {
+                multi_register::Access::Write(register, value) => _ = state.insert(register, value),
+                multi_register::Access::Read(register) => {
+                    let right = *state.entry(register).or_insert(0);
+                    answers.push(Some(dice.as_mut().map_or(right, |dice| few(dice))));
+                }
+            }
+        }
+        answers
     }
 }

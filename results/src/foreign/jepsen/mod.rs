@@ -11,6 +11,7 @@
 
 mod kafka;
 mod list_append;
+mod multi_register;
 mod mutex;
 mod register;
 
@@ -21,6 +22,7 @@ use crate::file::Place;
 use history::{Nanos, Outcome};
 use kafka::Kafka;
 use list_append::ListAppend;
+use multi_register::MultiRegister;
 use mutex::Mutex;
 use register::Registers;
 use std::collections::{BTreeMap, HashMap};
@@ -133,6 +135,7 @@ enum Workload {
     Registers(Registers),
     Mutex(Mutex),
     ListAppend(Box<ListAppend>),
+    MultiRegister(Box<MultiRegister>),
 }
 
 impl Workload {
@@ -147,6 +150,7 @@ impl Workload {
             "txn" => match op.members().and_then(first)?.as_str() {
                 "send" | "poll" => Some(Workload::Kafka(Box::new(Kafka::new()))),
                 "append" | "r" => Some(Workload::ListAppend(Box::default())),
+                step if multi_register::is_step(step) => Some(Workload::MultiRegister(Box::default())),
                 _ => None,
             },
             _ => None,
@@ -160,6 +164,7 @@ impl Workload {
             Workload::Registers(registers) => registers.take(&op),
             Workload::Mutex(mutex) => Ok(mutex.take(&op)),
             Workload::ListAppend(lists) => lists.take(&op),
+            Workload::MultiRegister(registers) => registers.take(&op),
         }
     }
 }
@@ -224,6 +229,7 @@ impl Reading {
             Workload::Registers(registers) => Content::Registers(registers.finish(notes)),
             Workload::Mutex(mutex) => Content::Registers(mutex.finish(notes)),
             Workload::ListAppend(lists) => Content::Lists(Box::new(lists.finish(notes))),
+            Workload::MultiRegister(registers) => Content::MultiRegister(registers.finish(notes)),
         };
         Ok(Imported { content, torn })
     }
@@ -235,7 +241,7 @@ fn nothing_known(operations: u64, passed_over: &BTreeMap<Box<str>, u64>) -> Read
         0 => "there is no operation of a client in it".to_owned(),
         _ => format!(
             "none of its operations ({}) belongs to a workload that is known: Kafka, register, cas-register, mutex, \
-             list-append",
+             multi-register, list-append",
             names.join(", ")
         ),
     };

@@ -5,6 +5,7 @@
 
 mod lists;
 mod logs;
+mod multi_register;
 mod naming;
 mod registers;
 mod search;
@@ -36,13 +37,14 @@ pub fn judge(imported: Imported, format: Format) -> ForeignJudgement {
     let Imported { content, torn } = imported;
     let workload = match &content {
         Content::Logs(_) => Workload::Logs,
-        Content::Registers(_) => Workload::Registers,
+        Content::Registers(_) | Content::MultiRegister(_) => Workload::Registers,
         Content::Store(_) => Workload::Store,
         Content::Lists(_) => Workload::Lists,
     };
     judged(workload, torn, format, || match content {
         Content::Logs(logs) => logs::judge(*logs),
         Content::Registers(registers) => registers::judge(&registers),
+        Content::MultiRegister(registers) => multi_register::judge(&registers),
         Content::Store(operations) => store::judge(&operations),
         Content::Lists(lists) => lists::judge(&lists),
     })
