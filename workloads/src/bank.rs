@@ -4,7 +4,6 @@
 //! log. The sum over what readers of committed records see is therefore right if and only if no transfer is torn, which is what is
 //! judged; nothing has to be added up.
 
-use crate::queue::Queue;
 use crate::spec::Also;
 use crate::transactions::{self, Transactions};
 use crate::workload::{Crew, Need, Plan, Shape, Site};
@@ -42,7 +41,7 @@ impl Shape for Bank {
         transactions::transactors(&mut crew, site, &transfers);
         crew.readers(self.consumers);
         crew.sampler("sampler", Also::Offsets);
-        crew.plan(Queue::CLAIMS.iter().copied().chain(transactions::CLAIMS).collect())
+        crew.plan(transactions::claims(site))
     }
 
     fn waits(&self) -> bool {

@@ -1,8 +1,9 @@
 //! Applications that append in transactions over several logs, some aborted on purpose; consumers of committed records.
 //!
-//! A transaction becomes visible whole or not at all, an aborted one never; the order in which transactions depend on each other
-//! has no circle.
+//! Each reads, too, before it ends. A transaction becomes visible whole or not at all, an aborted one never; none reads what is
+//! not committed, its own records among them; and the order in which transactions depend on each other has no circle.
 
+use crate::library::Library;
 use crate::queue::Queue;
 use crate::spec::{Also, RoleSpec, TransactorSpec};
 use crate::workload::{Crew, Need, Plan, Shape, Site};
@@ -58,8 +59,18 @@ const PER_SECOND: f64 = 1000.0;
 /// More than this a synchronous client on a shared machine does not do.
 const PER_SECOND_EACH_MAX: f64 = 20.0;
 
-/// What transactions are judged by, beside what every log is.
-pub const CLAIMS: [Claim; 3] = [Claim::AtomicTxn, Claim::TxnCycles, Claim::NoOwnUncommittedRead];
+/// Whether transactions read, too: only those of applications that have a consumer at hand.
+fn reads(site: &Site) -> bool {
+    site.library == Library::Librdkafka
+}
+
+/// What transactions are judged by, beside what every log is: where they read nothing there is no circle and nothing of their own
+/// to be read.
+pub fn claims(site: &Site) -> Vec<Claim> {
+    let of_reads = [Claim::TxnCycles, Claim::NoOwnUncommittedRead];
+    let of_reads = of_reads.into_iter().filter(|_| reads(site));
+    Queue::CLAIMS.iter().copied().chain([Claim::AtomicTxn]).chain(of_reads).collect()
+}
 
 /// Adds transactional processes to a crew.
 pub fn transactors(crew: &mut Crew<'_>, site: &Site, shape: &Transactions) {
@@ -84,6 +95,7 @@ pub fn transactors(crew: &mut Crew<'_>, site: &Site, shape: &Transactions) {
                 rest_ms: if shape.rivals { REST_MS } else { 0 },
                 record_bytes: site.pace.record_bytes,
                 properties,
+                reads: reads(site).then(|| site.consumer.clone()),
             })
         });
     }
@@ -98,7 +110,7 @@ impl Shape for Transactions {
         transactors(&mut crew, site, self);
         crew.readers(self.consumers);
         crew.sampler("sampler", Also::Offsets);
-        crew.plan(Queue::CLAIMS.iter().copied().chain(CLAIMS).collect())
+        crew.plan(claims(site))
     }
 
     fn waits(&self) -> bool {

@@ -16,7 +16,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,32 +26,49 @@ const FIRST_POLL: Duration = Duration::from_millis(100);
 
 /// Runs a consumer until the process is asked to stop.
 pub fn run(context: &Context, spec: &ConsumerSpec, logs: &[LogId]) -> Result<Tally, ClientError> {
-    let counts = Arc::new(Counts::default());
-    let library = start(context, spec, logs, counts.clone())?;
-    let mut batch = Batch::new(&context.spec.logs, context.spec.run);
+    let mut reader = Reader::start(context, spec.process, &spec.properties, logs)?;
     while !context.stop.asked() {
-        let invoked = clock::now();
-        batch.fill(&library, &counts);
-        batch.flush(context, spec.process, invoked, &counts)?;
+        reader.poll(FIRST_POLL)?;
     }
-    let sent = counts.sent.load(Ordering::Relaxed);
-    Ok(counts.tally(spec.process, sent, 0))
+    let sent = reader.counts.sent.load(Ordering::Relaxed);
+    Ok(reader.counts.tally(spec.process, sent, 0))
 }
 
-fn start(
-    context: &Context,
-    spec: &ConsumerSpec,
-    logs: &[LogId],
+/// A client that reads logs from their beginning, and what it has read so far.
+pub(super) struct Reader<'a> {
+    context: &'a Context,
+    process: ProcessId,
+    library: BaseConsumer<Events>,
     counts: Arc<Counts>,
-) -> Result<BaseConsumer<Events>, ClientError> {
-    let mut config: ClientConfig = spec.properties.clone().into_iter().collect();
-    config.set("bootstrap.servers", context.spec.bootstrap.join(","));
-    if config.get("group.id").is_none() {
-        config.set("group.id", format!("stormglass-{}", context.spec.name));
+    batch: Batch,
+}
+
+impl<'a> Reader<'a> {
+    /// Sets the client up.
+    pub(super) fn start(
+        context: &'a Context,
+        process: ProcessId,
+        properties: &BTreeMap<String, String>,
+        logs: &[LogId],
+    ) -> Result<Reader<'a>, ClientError> {
+        let mut config: ClientConfig = properties.clone().into_iter().collect();
+        config.set("bootstrap.servers", context.spec.bootstrap.join(","));
+        if config.get("group.id").is_none() {
+            config.set("group.id", format!("stormglass-{}", context.spec.name));
+        }
+        let counts = Arc::new(Counts::default());
+        let library: BaseConsumer<Events> = config.create_with_context(Events { counts: counts.clone() })?;
+        library.assign(&from_the_beginning(&context.spec.logs, logs)?)?;
+        let batch = Batch::new(&context.spec.logs, context.spec.run);
+        Ok(Reader { context, process, library, counts, batch })
     }
-    let library: BaseConsumer<Events> = config.create_with_context(Events { counts })?;
-    library.assign(&from_the_beginning(&context.spec.logs, logs)?)?;
-    Ok(library)
+
+    /// Waits so long for a record at most, takes what else is there already, and journals it.
+    pub(super) fn poll(&mut self, wait: Duration) -> Result<(), ClientError> {
+        let invoked = clock::now();
+        self.batch.fill(&self.library, wait, &self.counts);
+        self.batch.flush(self.context, self.process, invoked, &self.counts)
+    }
 }
 
 fn from_the_beginning(places: &[LogPlace], wanted: &[LogId]) -> Result<TopicPartitionList, KafkaError> {
@@ -92,8 +109,7 @@ impl Batch {
     }
 
     /// Waits for a record and takes what else is there already.
-    fn fill(&mut self, library: &BaseConsumer<Events>, counts: &Counts) {
-        let mut wait = FIRST_POLL;
+    fn fill(&mut self, library: &BaseConsumer<Events>, mut wait: Duration, counts: &Counts) {
         for _ in 0..BATCH_RECORDS_MAX {
             match library.poll(wait) {
                 None => break,

@@ -27,6 +27,9 @@ pub struct TransactorSpec {
     pub rest_ms: u64,
     /// librdkafka's properties, `transactional.id` among them.
     pub properties: BTreeMap<String, String>,
+    /// librdkafka's properties for reading, if its transactions read what others have appended.
+    #[serde(default)]
+    pub reads: Option<BTreeMap<String, String>>,
 }
 
 /// An application that makes a record of each record.

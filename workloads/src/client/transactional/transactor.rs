@@ -1,22 +1,31 @@
 //! An application that appends in transactions: so many records to each, over several logs, some of them aborted on purpose.
+//! Between its appends and its commit it may read: whatever others have committed by then, and nothing else.
 
+use super::super::consumer::Reader;
 use super::super::generator::Plan;
 use super::super::status::{Counts, Tally};
 use super::super::{ClientError, Context};
 use super::{Session, Step};
 use crate::clock::{self, Deadline};
 use crate::spec::TransactorSpec;
-use history::Value;
+use history::{LogId, Value};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long a transaction waits for something to read.
+const READ: Duration = Duration::from_millis(10);
 
 /// Runs it until the process is asked to stop.
 pub fn run(context: &Context, spec: &TransactorSpec) -> Result<Tally, ClientError> {
     let counts = Arc::new(Counts::default());
     let seed = context.spec.seed ^ u64::from(spec.writer.0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut work = Work { context, spec, sequence: 0, number: 0, random: Pcg64Mcg::seed_from_u64(seed) };
+    let logs: Vec<LogId> = context.spec.logs.iter().take(spec.logs).map(|place| place.id).collect();
+    let start = |properties| Reader::start(context, spec.process, properties, &logs);
+    let reader = spec.reads.as_ref().map(start).transpose()?;
+    let mut work = Work { context, spec, reader, sequence: 0, number: 0, random: Pcg64Mcg::seed_from_u64(seed) };
     let plan = Plan::new(clock::now(), spec.per_second);
     while !context.stop.asked() {
         let Some(session) = Session::start(context, spec.process, &spec.properties, &counts)? else { break };
@@ -33,6 +42,7 @@ pub fn run(context: &Context, spec: &TransactorSpec) -> Result<Tally, ClientErro
 struct Work<'a> {
     context: &'a Context,
     spec: &'a TransactorSpec,
+    reader: Option<Reader<'a>>,
     sequence: u64,
     number: u64,
     random: Pcg64Mcg,
@@ -65,11 +75,15 @@ impl Work<'_> {
             self.sequence += 1;
             session.send(&logs[(first + n) % logs.len()], value, self.spec.record_bytes, &mut payload)?;
         }
-        match self.random.random_range(0..100) < self.spec.abort_percent {
-            true => {
-                session.flush()?;
-                session.abort(self.number)
-            }
+        let aborts = self.random.random_range(0..100) < self.spec.abort_percent;
+        if aborts || self.reader.is_some() {
+            session.flush()?;
+        }
+        if let Some(reader) = &mut self.reader {
+            reader.poll(READ)?;
+        }
+        match aborts {
+            true => session.abort(self.number),
             false => session.commit(self.context, self.number),
         }
     }
