@@ -121,6 +121,24 @@ bugs! {
         "Offsets sent to a transaction count at once, whether it is committed or aborted.";
     MarkerLostOnMove, "marker-lost-on-coordinator-move", breaks "all-read-after-heal", serves "T04",
         "A transaction coordinator writes markers late, and takes those of its predecessor for written.";
+    EpochRecordVisible, "epoch-record-visible", breaks "no-phantom", serves "R08",
+        "A new leader begins its epoch with a record of its own, as Raft does, and lets consumers read it.";
+    NeighbourServed, "fetch-serves-neighbour", breaks "no-misroute", serves "D06",
+        "A consumer is now and then given what stands at its offset in the next partition of the topic.";
+    BatchesSwapped, "fetch-swaps-batches", breaks "consumer-order", serves "D06",
+        "A consumer's read that begins at a batch boundary sometimes has its first two batches the wrong way round.";
+    CommitAbortsLast, "commit-aborts-last-partition", breaks "atomic-txn", serves "T01",
+        "The last of several partitions of a committed transaction is given the marker of an aborted one.";
+    IsolationIgnored, "isolation-level-ignored", breaks "txn-cycles", serves "T01",
+        "Consumers that read committed transactions only are given open and aborted ones, too.";
+    SequenceUnchecked, "sequence-not-checked", breaks "producer-order", serves "P04",
+        "A producer's batch is appended although the one before it has not arrived.";
+    RepetitionAppended, "repetition-appended", breaks "no-duplicate", serves "P08",
+        "A batch that a producer repeats is appended again, whatever its sequence says.";
+    SizeCheckedLate, "size-checked-after-append", breaks "no-aborted-read", serves "P05",
+        "A batch that is too large is refused once it has been appended, and stays.";
+    PositionsForgotten, "transactional-offsets-forgotten", breaks "group-at-most-once", serves "T02",
+        "Positions sent to a transaction are forgotten when it is committed.";
 }
 
 /// The planted bugs active in a node; empty unless asked for.

@@ -7,12 +7,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::bugs::Bug;
 use crate::clock;
 use crate::config::{Config, Layers, TopicConfig};
+use crate::coordinator::topic::INTERNAL;
+use crate::coordinator::{Stored, batch};
 use crate::evidence::Event;
 use crate::evidence::Events;
 use crate::ids::{Offset, TopicPartition};
-use crate::log::{Log, LogConfig, LogError, Opening, Stop};
+use crate::log::{Log, LogConfig, LogError, Opening, Origin, Stop};
 use crate::metadata::{ClusterImage, TopicId, TopicImage};
 use crate::partition::{Context, Duty, Partition};
 use crate::storage::{Checkpoints, Storage, StorageError};
@@ -104,7 +107,11 @@ impl Replicas {
                 None => self.create(TopicPartition { topic: name.to_owned(), index }, topic.id, &settings)?,
             };
             partition.configure(&settings);
+            let reign = partition.reign();
             let duty = partition.apply(state)?;
+            if self.context.bugs.has(Bug::EpochRecordVisible) && partition.reign() > reign {
+                epoch_record(&partition);
+            }
             duties.push((partition, duty));
         }
         Ok(())
@@ -217,4 +224,12 @@ fn close_one(partition: Arc<Partition>) -> Option<(TopicPartition, Checkpoints)>
     let known = partition.checkpoint();
     partition.close().ok()?;
     Some((id, Checkpoints { recovery_point: end, ..known }))
+}
+/// Only for the planted bug: what a new leader begins with, where consumers see it.
+fn epoch_record(partition: &Partition) {
+    if !INTERNAL.contains(&partition.id().topic.as_str()) {
+        let record = Stored { key: b"epoch".to_vec(), value: Some(b"begins".to_vec()) };
+        let mut batch = batch::encode(&[record], None, clock::wall_ms());
+        let _not_its_turn = partition.append(&mut batch, false, Origin::Coordinator);
+    }
 }

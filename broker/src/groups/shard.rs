@@ -115,6 +115,7 @@ impl Groups {
 
     /// A producer's transaction ended.
     pub fn mark(&mut self, producer: i64, commit: bool) {
+        let commit = commit && !self.settings.bugs.has(Bug::PositionsForgotten);
         self.groups.values_mut().for_each(|group| group.offsets.mark(producer, commit));
         self.groups.retain(|_, group| !group.is_blank());
     }

@@ -21,8 +21,9 @@ use crate::broker::Broker;
 use crate::bugs::Bug;
 use crate::config::properties;
 use crate::evidence::Event;
-use crate::ids::{BrokerEpoch, NodeId, Offset};
+use crate::ids::{BrokerEpoch, NodeId, Offset, TopicPartition};
 use crate::log::FileSlice;
+use crate::log::batch::Batches;
 use crate::metadata::TopicId;
 use crate::partition::watchers::{Interest, Watch};
 use crate::partition::{Fetched, Partition, PartitionError, ReadAt, Reader};
@@ -251,6 +252,10 @@ impl Look {
         let partition = part.partition.as_ref().map_err(|error| *error);
         let fetched = partition.and_then(|partition| {
             let fetched = partition.read(request.reader, &at);
+            let fetched = match broker.config.bugs.has(Bug::NeighbourServed) {
+                true => fetched.map(|own| neighbours(broker, request.reader, (partition.id(), &at), own)),
+                false => fetched,
+            };
             self.urgent |= !matches!(fetched, Ok(_) | Err(PartitionError::OffsetNotAvailable));
             fetched.map_err(|error| broker.refusal(&error))
         });
@@ -262,6 +267,20 @@ impl Look {
             Err(_) => self.urgent |= part.partition.is_err(),
         }
         fetched
+    }
+}
+
+/// Only for the planted bug: now and then what stands at this offset in the next partition, as far as this one goes.
+fn neighbours(broker: &Broker, reader: Reader, (id, at): (&TopicPartition, &ReadAt), own: Fetched) -> Fetched {
+    let Reader::Consumer { committed, .. } = reader else { return own };
+    let next = broker.partition(&id.topic, id.index + 1).or_else(|_| broker.partition(&id.topic, 0));
+    let (Ok(next), true) = (next, own.bytes() > 0 && at.offset.0 % 7 == 3) else { return own };
+    let at = ReadAt { current_epoch: None, last_epoch: None, in_place: false, ..*at };
+    let read = next.read(Reader::Consumer { committed, anywhere: true }, &at).unwrap_or_default();
+    let end = Batches::new(&read.records).flatten().last().map(|batch| batch.header.next_offset());
+    match end {
+        Some(end) if end <= own.high_watermark => Fetched { records: read.records, slice: None, ..own },
+        _ => own,
     }
 }
 

@@ -201,6 +201,8 @@ impl Judge {
         match verdict(known, batch) {
             _ if self.origin == Origin::Coordinator => Verdict::Accept,
             Verdict::Fenced { .. } if self.bugs.has(Bug::ProducerFencingSkipped) => Verdict::Accept,
+            Verdict::OutOfOrder { .. } if self.bugs.has(Bug::SequenceUnchecked) => Verdict::Accept,
+            Verdict::Duplicate(_) if self.bugs.has(Bug::RepetitionAppended) => Verdict::Accept,
             Verdict::OutOfOrder { last } if self.bugs.has(Bug::DedupWindowSmall) && last >= 0 && old(last) => {
                 Verdict::Accept
             }

@@ -152,15 +152,21 @@ impl Partition {
         at: &ReadAt,
         committed: bool,
     ) -> Result<Fetched, PartitionError> {
+        let committed = committed && !self.context.bugs.has(Bug::IsolationIgnored);
         let upper = match (committed, self.context.bugs.has(Bug::FetchAboveHighWatermark)) {
             (_, true) => inner.log.end_offset(),
             (true, false) => inner.last_stable(),
             (false, false) => inner.high_watermark,
         };
         let late = self.context.bugs.has(Bug::IndexOffByOne);
-        let mut fetched = inner.read_up_to(&ReadAt { in_place: at.in_place && !late, ..*at }, upper)?;
+        let swapped = self.context.bugs.has(Bug::BatchesSwapped);
+        let in_place = at.in_place && !late && !swapped;
+        let mut fetched = inner.read_up_to(&ReadAt { in_place, ..*at }, upper)?;
         if late {
             fetched.records = one_batch_late(at.offset, fetched.records);
+        }
+        if swapped {
+            fetched.records = the_wrong_way_round(at.offset, fetched.records);
         }
         if committed && fetched.bytes() > 0 {
             fetched.aborted = inner.log.aborted_transactions(at.offset, upper)?;
@@ -267,11 +273,22 @@ impl Inner {
 
 /// Leaves the first of several batches out now and then: only for the planted bug.
 fn one_batch_late(asked: Offset, records: Bytes) -> Bytes {
-    let first = Batch::first(&records).map(|first| (first.header.base_offset, first.bytes.len()));
-    match first {
-        Ok((base, bytes)) if base == asked && bytes < records.len() && base.0 % 3 == 0 => records.slice(bytes..),
-        _ => records,
-    }
+    sometimes(asked, &records).map_or(records.clone(), |first| records.slice(first..))
+}
+
+/// Puts the second of several batches before the first one now and then: only for the planted bug.
+fn the_wrong_way_round(asked: Offset, records: Bytes) -> Bytes {
+    let Some(first) = sometimes(asked, &records) else { return records };
+    let Ok(second) = Batch::first(&records[first..]).map(|second| second.bytes.len()) else { return records };
+    let (head, tail) = records.split_at(first + second);
+    [&head[first..], &head[..first], tail].concat().into()
+}
+
+/// The bytes of the first of several batches, where a planted bug is to show: a read from a batch's beginning, now and then.
+fn sometimes(asked: Offset, records: &[u8]) -> Option<usize> {
+    let first = Batch::first(records).ok()?;
+    let (base, bytes) = (first.header.base_offset, first.bytes.len());
+    (base == asked && bytes < records.len() && base.0 % 3 == 0).then_some(bytes)
 }
 
 fn stale(why: Stale) -> PartitionError {

@@ -20,6 +20,7 @@ use crate::bugs::Bug;
 use crate::clock;
 use crate::coordinator::{Decision, Shard};
 use crate::ids::{LeaderEpoch, TopicPartition};
+use crate::log::marker::Outcome;
 
 /// Time between two looks for decided transactions.
 const LOOK: Duration = Duration::from_millis(100);
@@ -79,6 +80,9 @@ async fn finish(broker: Arc<Broker>, shard: Arc<Shard<Machine>>, name: Name) -> 
         let _elapsed = timeout(LATE, std::future::pending::<()>()).await;
     }
     let lost = loses && inherited(&shard, id);
+    if broker.config.bugs.has(Bug::CommitAbortsLast) {
+        abort_last(&broker, &shard, &ending, &transaction.partitions).await;
+    }
     if !lost && !mark(&broker, &shard, &ending, &transaction.partitions).await {
         return name;
     }
@@ -135,6 +139,19 @@ async fn mark(
 async fn complete(broker: &Broker, shard: &Shard<Machine>, id: &str, ended: &Transaction) -> Result<(), ResponseError> {
     let decide = |machine: &mut Machine| machine.complete(id, ended, clock::wall_ms());
     broker.transactions.coordinator.decide_in(shard, decide).await
+}
+
+/// Only for the planted bug: the last partition is told the opposite, before it is told the truth too late.
+async fn abort_last(
+    broker: &Arc<Broker>,
+    shard: &Shard<Machine>,
+    ending: &Ending,
+    partitions: &BTreeSet<TopicPartition>,
+) {
+    if let (Some(last), Outcome::Commit, 2..) = (partitions.last(), ending.outcome, partitions.len()) {
+        let opposite = Ending { outcome: Outcome::Abort, ..*ending };
+        mark(broker, shard, &opposite, &BTreeSet::from([last.clone()])).await;
+    }
 }
 
 /// Only for the planted bug: the marker arrives again while the next transaction is open.
