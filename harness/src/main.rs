@@ -3,6 +3,7 @@
 //! Thin: the command line is `cli`, what it does is `commands`. The program re-executes itself as `broker`, `client` and
 //! `guard`.
 
+mod breakers;
 mod catalogue;
 mod cli;
 mod client_settings;

@@ -83,6 +83,15 @@ const TRANSACTIONS: &str = "transactions --time 8s --faults kill-follower";
 const DECIDED: &str = "transactions --time 8s --faults kill-all";
 /// Two processes under one transactional id.
 const RIVALS: &str = "rival-transactions --time 8s --faults kill-follower";
+/// Transactions that read each other.
+const BANK: &str = "bank --time 8s --faults kill-follower";
+/// A request to append gets lost while the ones behind it arrive.
+const UNANSWERED: &str = "queue --time 8s --faults drop-request-produce -X producer:request.timeout.ms=400";
+/// The answer to an append gets lost, and the producer repeats it.
+const UNHEARD_ANSWERS: &str = "queue --time 8s --faults drop-response-produce -X producer:request.timeout.ms=400";
+/// Some batches are larger than the topic takes.
+const TOO_LARGE: &str =
+    "queue --time 6s --faults kill-follower -X topic:max.message.bytes=2000 -X producer:linger.ms=20";
 /// Applications that die in the middle of a transaction with their positions in it.
 const TRANSFORMERS: &str = "consume-transform-produce --time 12s --faults kill-producer";
 
@@ -128,6 +137,15 @@ pub const ALL: &[Plant] = &[
     caught("producer-fencing-skipped", RIVALS),
     caught("offsets-committed-outside-transaction", TRANSFORMERS),
     caught("marker-lost-on-coordinator-move", DECIDED),
+    caught("epoch-record-visible", "queue --time 5s --faults kill-follower"),
+    caught("fetch-serves-neighbour", "queue --time 6s --faults kill-follower --rate 400/s"),
+    caught("fetch-swaps-batches", "queue --time 6s --faults kill-follower"),
+    caught("commit-aborts-last-partition", BANK),
+    caught("isolation-level-ignored", BANK),
+    caught("sequence-not-checked", UNANSWERED),
+    caught("repetition-appended", UNHEARD_ANSWERS),
+    caught("size-checked-after-append", TOO_LARGE),
+    caught("transactional-offsets-forgotten", TRANSFORMERS),
 ];
 
 /// The row of a bug.

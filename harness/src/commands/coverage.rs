@@ -1,39 +1,72 @@
-//! Which claims of which workload were broken by a planted bug: what keeps a green run from being an empty one.
+//! `stormglass plants --claims`: every claim of every workload is broken by a planted bug, so that no green run is an empty one.
 //!
-//! Pure: from what was caught, by workload. A claim is a workload's where its plan makes it judgeable and the durable preset
-//! forbids it to be broken.
+//! A claim is a workload's where its plan makes it judgeable and the durable preset forbids it to be broken. What a run breaks
+//! beside what it was made for counts, too.
 
+use super::plants::{once, parsed, violated};
+use super::{Failure, run};
+use crate::breakers::{self, Breaker};
+use crate::cli::PlantsArgs;
 use crate::scenario::Scenario;
-use checker::Status;
-use std::collections::{BTreeMap, BTreeSet};
-use workloads::workload::Workload;
+use crate::{suggest, terminal};
+use checker::{Claim, Status};
+use results::Exit;
+use workloads::workload::{Row, Workload};
 
-/// What was broken, by the name of the workload under which it was.
-pub type Broken = BTreeMap<String, BTreeSet<&'static str>>;
+/// A breaker that fails to break what it is there for is run again with the next seed, so often at most.
+const TRIES_MAX: u64 = 3;
 
-/// A line a workload and claim: the claims broken under that workload, those only under another one, those never.
-pub fn table(broken: &Broken) -> String {
-    let anywhere: BTreeSet<&str> = broken.values().flatten().copied().collect();
-    let mut lines = vec![format!("\n{:28} {:26} broken", "workload", "claim")];
-    for row in Workload::ALL {
-        let here = broken.get(row.name);
-        for claim in claims(&(row.usual)()) {
-            let word = match (here.is_some_and(|here| here.contains(claim)), anywhere.contains(claim)) {
-                (true, _) => "by a bug under this workload",
-                (false, true) => "by a bug under another workload",
-                (false, false) => "NEVER",
-            };
-            lines.push(format!("{:28} {claim:26} {word}", row.name));
+/// Breaks every claim of the workloads named, or of all.
+pub fn coverage(args: &PlantsArgs) -> Result<Exit, Failure> {
+    let first = args.seed.unwrap_or_else(run::random_seed);
+    terminal::say(&format!("{:28} {:26} {:34} seed", "workload", "claim", "broken by"));
+    let mut holes = 0;
+    for row in rows(&args.workload)? {
+        let left = break_all(row, first, args)?;
+        for claim in &left {
+            terminal::say(&format!("{:28} {:26} NOTHING", row.name, claim.name()));
+        }
+        holes += left.len();
+    }
+    terminal::say(&format!("{holes} claims broken by nothing"));
+    Ok(if holes == 0 { Exit::Pass } else { Exit::Violation })
+}
+
+fn rows(names: &[String]) -> Result<Vec<&'static Row>, Failure> {
+    let known = || Workload::ALL.iter().map(|row| row.name);
+    let row = |name: &String| {
+        let found = Workload::ALL.iter().find(|row| row.name == name);
+        found.ok_or_else(|| Failure::usage(suggest::unknown("workload", name, known(), Some("list workloads"))))
+    };
+    if names.is_empty() { Ok(Workload::ALL.iter().collect()) } else { names.iter().map(row).collect() }
+}
+
+/// Runs breakers until every claim of a workload was broken; those that were not.
+fn break_all(row: &Row, first: u64, args: &PlantsArgs) -> Result<Vec<Claim>, Failure> {
+    let mut left = claims(&(row.usual)());
+    for breaker in breakers::ALL {
+        for seed in (first..).take(TRIES_MAX as usize) {
+            if !breaker.claims.iter().any(|claim| left.contains(claim)) {
+                break;
+            }
+            let broken = broken(row, breaker, seed, args)?;
+            for claim in left.extract_if(.., |claim| broken.contains(&claim.name())) {
+                terminal::say(&format!("{:28} {:26} {:34} {seed:x}", row.name, claim.name(), breaker.bug));
+            }
         }
     }
-    lines.join("\n")
+    Ok(left)
+}
+
+fn broken(row: &Row, breaker: &Breaker, seed: u64, args: &PlantsArgs) -> Result<Vec<&'static str>, Failure> {
+    Ok(violated(&once(&parsed(&breaker.command(row.name))?, seed, args)?))
 }
 
 /// The claims that a run of a workload on the durable preset is judged by and must keep.
-fn claims(workload: &Workload) -> Vec<&'static str> {
+pub fn claims(workload: &Workload) -> Vec<Claim> {
     let mut scenario = Scenario { workload: workload.clone(), ..Scenario::new(workload.name(), 1) };
     scenario.adopt_topic();
     let contract = scenario.contract();
     let forbidden = scenario.claims().into_iter().filter(|claim| matches!(contract.status(*claim), Status::Forbidden));
-    forbidden.map(|claim| claim.name()).collect()
+    forbidden.collect()
 }

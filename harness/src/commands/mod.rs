@@ -5,7 +5,7 @@ mod catalogue;
 mod check;
 mod cluster;
 pub mod config;
-mod coverage;
+pub mod coverage;
 mod doctor;
 mod export;
 mod fetch;

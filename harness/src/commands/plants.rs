@@ -3,7 +3,7 @@
 //! A run may miss its bug by chance, so it is repeated with other seeds until a minute is over; the table says after how
 //! many seconds the bug was caught. A schedule that several bugs share is run on the sound broker once.
 
-use super::coverage::{self, Broken};
+use super::coverage::coverage;
 use super::{Failure, run};
 use crate::cli::{Cli, Command, PlantsArgs, RunArgs};
 use crate::judging::Judged;
@@ -27,18 +27,18 @@ enum Outcome {
 
 /// Runs the rows named, or all.
 pub fn plants(args: &PlantsArgs) -> Result<Exit, Failure> {
+    if args.claims {
+        return coverage(args);
+    }
     let rows = rows(&args.bugs)?;
     let first = args.seed.unwrap_or_else(run::random_seed);
     terminal::say(&format!("{:40} {:24} {:>7}  seed      also broken", "bug", "claim", "seconds"));
     let mut exits = Vec::new();
     let mut schedules: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut broken = Broken::new();
     for plant in &rows {
         let outcome = chase(plant, first, args)?;
-        if let Outcome::Caught { seed, claims, .. } = &outcome {
+        if let Outcome::Caught { seed, .. } = &outcome {
             schedules.entry(plant.arguments).or_insert(*seed);
-            let here = broken.entry(run::scenario(&sound(plant.arguments)?)?.workload.name().into());
-            here.or_default().extend(claims.iter().copied().chain([claim_of(plant)]));
         }
         exits.push(exit_of(&outcome));
         terminal::say(&line(plant, &outcome));
@@ -50,7 +50,6 @@ pub fn plants(args: &PlantsArgs) -> Result<Exit, Failure> {
         let word = if accused { "ACCUSED" } else { "not accused" };
         terminal::say(&format!("sound broker {word}: {arguments} --seed {seed:x}"));
     }
-    terminal::say(&coverage::table(&broken));
     let exit = Exit::first_of(exits);
     terminal::say(&format!("{} bugs, exit {}", rows.len(), exit.code()));
     Ok(exit)
@@ -90,21 +89,21 @@ fn sound(arguments: &str) -> Result<RunArgs, Failure> {
     parsed(&format!("stormglass run {arguments}"))
 }
 
-fn parsed(command: &str) -> Result<RunArgs, Failure> {
+pub(super) fn parsed(command: &str) -> Result<RunArgs, Failure> {
     match Cli::try_parse_from(command.split_whitespace()).map_err(Failure::internal)?.command {
         Some(Command::Run(run)) => Ok(*run),
         _ => Err(Failure::internal(format!("`{command}` is no run"))),
     }
 }
 
-fn once(typed: &RunArgs, seed: u64, args: &PlantsArgs) -> Result<Judged, Failure> {
+pub(super) fn once(typed: &RunArgs, seed: u64, args: &PlantsArgs) -> Result<Judged, Failure> {
     let mut scenario = run::scenario(&RunArgs { seed: Some(seed), ..typed.clone() })?;
     scenario.settle();
     run::refuse(&scenario)?;
     runs::execute(Job { scenario, keeping: run::keeping(&args.output), repeat: None, quiet: true })
 }
 
-fn violated(judged: &Judged) -> Vec<&'static str> {
+pub(super) fn violated(judged: &Judged) -> Vec<&'static str> {
     let claims = judged.judgement.claims.iter().filter(|result| result.verdict == Finding::Violated);
     if judged.exit == Exit::Violation { claims.map(|result| result.claim.name()).collect() } else { Vec::new() }
 }
