@@ -86,7 +86,7 @@ bugs! {
     TwoLeadersOneEpoch, "two-leaders-in-one-epoch", breaks "stable-prefix", serves "R08",
         "The controller gives a new leader the epoch of the one before.";
     MinIsrLost, "config-change-lost", breaks "no-acked-loss", serves "O06",
-        "The controller accepts min.insync.replicas of a topic and forgets it.";
+        "The controller accepts min.insync.replicas and retention.ms of a topic and forgets them.";
     FsyncLies, "fsync-lies", breaks "no-acked-loss", serves "R04",
         "A sync returns at once and counts as done.";
     RecoveryKeepsTornBatch, "recovery-keeps-torn-batch", breaks "no-corruption", serves "D03",

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, MIN_ISR, UNCLEAN, View, draft::Draft};
+use super::{Decision, FORGOTTEN, MIN_ISR, UNCLEAN, View, draft::Draft};
 use crate::bugs::Bug;
 use crate::metadata::{
     apply::apply,
@@ -34,7 +34,7 @@ pub fn alter(view: View<'_>, change: &ConfigChange) -> Decision {
     let new = edited(old, &change.change)?;
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)).collect();
     keys.iter().filter_map(|key| Some((*key, new.get(*key)?))).try_for_each(|(key, value)| check(key, value))?;
-    let lost = |key: &str| key == MIN_ISR && view.bugs().has(Bug::MinIsrLost);
+    let lost = |key: &str| FORGOTTEN.contains(&key) && view.bugs().has(Bug::MinIsrLost);
     let kept = keys.iter().filter(|key| !lost(key));
     let mut records: Vec<_> = kept.map(|key| record(&change.resource, key, new.get(*key))).collect();
     records.extend(consequences(view, &change.resource, &keys, &records));

@@ -30,6 +30,8 @@ use draft::Draft;
 
 /// `min.insync.replicas`
 pub const MIN_ISR: &str = "min.insync.replicas";
+/// What the planted bug forgets of a topic.
+const FORGOTTEN: [&str; 2] = [MIN_ISR, "retention.ms"];
 /// `stormglass.bug`
 pub const BUG: &str = "stormglass.bug";
 /// `unclean.leader.election.enable`

@@ -3,7 +3,7 @@
 //! A new partition's ISR is its living replicas, and the first of them leads; at least one must live. Brokers that are fenced take replicas
 //! only when there are too few others (as Kafka's `StripedReplicaPlacer`).
 
-use super::{Decision, MIN_ISR, View, configs, placement};
+use super::{Decision, FORGOTTEN, View, configs, placement};
 use crate::bugs::Bug;
 use crate::metadata::{
     error::ControllerError,
@@ -41,7 +41,7 @@ pub fn create(view: View<'_>, new: &NewTopic, id: TopicId) -> Decision {
     let partitions = partitions(view, assignments)?;
     let (name, mut configs) = (new.name.clone(), new.configs.clone());
     if view.bugs().has(Bug::MinIsrLost) {
-        configs.remove(MIN_ISR);
+        configs.retain(|key, _| !FORGOTTEN.contains(&key.as_str()));
     }
     Ok(vec![MetadataRecord::CreateTopic { name, id, partitions, configs }])
 }
