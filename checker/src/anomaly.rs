@@ -99,6 +99,8 @@ pub enum AnomalyKind {
     OwnUncommittedRead,
     /// Some records of a transaction are visible and others do not exist.
     TornTransaction,
+    /// A transaction's commit was acknowledged and none of its records is visible.
+    LostCommit,
     /// A record was written after its transaction had ended.
     ZombieWrite,
     /// A group's position is that of a transaction that did not happen.

@@ -41,6 +41,7 @@ impl Shape for Bank {
         transactions::transactors(&mut crew, site, &transfers);
         crew.readers(self.consumers);
         crew.sampler("sampler", Also::Offsets);
+        transactions::visible(&mut crew, site);
         crew.plan(transactions::claims(site))
     }
 

@@ -20,12 +20,21 @@ use std::path::PathBuf;
 
 const WINDOW_BYTES: i32 = 1 << 20;
 const WINDOW_WAIT_MS: i32 = 100;
+const WINDOW_RECORDS_MAX: usize = 1000;
 const LOOKS: u32 = 5;
 const BETWEEN_LOOKS_MS: u64 = 50;
 /// What a register is that nobody wrote.
 const NO_VERSION: i64 = -1;
 /// A sequence of an output: the input log (8 bits), the input's offset (32 bits).
 const OFFSET_BITS: u32 = 32;
+
+/// A log as a reader of committed records is given it.
+struct Committed {
+    start: Offset,
+    records: Vec<Record>,
+    /// No transaction was open in it: there is nothing else to come.
+    whole: bool,
+}
 
 /// Something read after the load.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -52,6 +61,13 @@ pub enum Final {
         source: String,
         /// Input and output logs.
         logs: Vec<(LogId, LogId)>,
+    },
+    /// Logs as readers of committed records are given them.
+    Visible {
+        /// Who reads, in the history.
+        reader: ProcessId,
+        /// These logs.
+        logs: Vec<LogId>,
     },
     /// The rows of a sink.
     Rows {
@@ -119,6 +135,13 @@ impl Reader<'_> {
                     let Some(effects) = self.told(effects, || format!("the effects of {name}")) else { continue };
                     self.deliver((*reader, *group), *input, &effects)?;
                     self.passed((*reader, *group), source, *input)?;
+                }
+                Ok(())
+            }
+            Final::Visible { reader, logs } => {
+                for log in logs {
+                    let (read, name) = (self.visible(*reader, *log)?, self.name(*log));
+                    self.told(read, || format!("what is committed in {name}"));
                 }
                 Ok(())
             }
@@ -274,8 +297,8 @@ impl Reader<'_> {
     /// Every record of a log that is read under an isolation.
     fn records(&mut self, log: LogId, isolation: Isolation) -> Result<Vec<Record>, WireError> {
         let Some(LogPlace { topic, partition, .. }) = self.place(log).cloned() else { return Ok(Vec::new()) };
-        let end = self.cluster.list_offset(&topic, partition, OffsetAt::Latest(isolation), self.deadline)?;
-        let (mut at, mut records) = (Offset(0), Vec::new());
+        let (mut at, end) = (self.bound(log, OffsetAt::Earliest)?, self.bound(log, OffsetAt::Latest(isolation))?);
+        let mut records = Vec::new();
         while at < end {
             let window = Window { from: at, bytes_max: WINDOW_BYTES, wait_ms: WINDOW_WAIT_MS, isolation };
             let fetched = self.cluster.fetch(&topic, partition, window, self.deadline)?;
@@ -284,12 +307,49 @@ impl Reader<'_> {
                 Isolation::ReadUncommitted => fetched.read(self.journal.run()),
             });
             if fetched.next <= at {
+                if clock::between_attempts(BETWEEN_LOOKS_MS, self.deadline) {
+                    continue;
+                }
                 let what = format!("{topic}-{partition} ends at {} of {}", at.0, end.0);
                 return Err(WireError::Protocol { address: topic, what });
             }
             at = fetched.next;
         }
         Ok(records)
+    }
+
+    /// Every committed record of a log, and that there are no more behind the last one where no transaction is open.
+    fn visible(&mut self, reader: ProcessId, log: LogId) -> Result<Result<(), WireError>, JournalError> {
+        let invoked = clock::now();
+        let read = match self.committed(log) {
+            Ok(read) => read,
+            Err(error) => return Ok(Err(error)),
+        };
+        let subject =
+            |from: Offset| Subject { process: reader, kind: Kind::CommittedFetch, log, detail: from.0 as u64 };
+        let mut from = read.start;
+        for records in read.records.chunks(WINDOW_RECORDS_MAX) {
+            self.journal.read(subject(from), invoked, records)?;
+            from = records.last().map_or(from, |last| Offset(last.offset.0 + 1));
+        }
+        if read.whole {
+            self.journal.read(subject(from), invoked, &[])?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn committed(&mut self, log: LogId) -> Result<Committed, WireError> {
+        let start = self.bound(log, OffsetAt::Earliest)?;
+        let mut records = self.records(log, Isolation::ReadCommitted)?;
+        records.retain(|record| record.value.is_ordinary());
+        let ends = [Isolation::ReadCommitted, Isolation::ReadUncommitted].map(OffsetAt::Latest);
+        let [stable, end] = ends.map(|at| self.bound(log, at));
+        Ok(Committed { start, records, whole: stable? == end? })
+    }
+
+    fn bound(&mut self, log: LogId, at: OffsetAt) -> Result<Offset, WireError> {
+        let Some(LogPlace { topic, partition, .. }) = self.place(log).cloned() else { return Ok(Offset::UNKNOWN) };
+        self.cluster.list_offset(&topic, partition, at, self.deadline)
     }
 
     /// Journals effects as deliveries: from the log's beginning, each that does not follow its predecessor as a new beginning,

@@ -3,6 +3,7 @@
 //! Each reads, too, before it ends. A transaction becomes visible whole or not at all, an aborted one never; none reads what is
 //! not committed, its own records among them; and the order in which transactions depend on each other has no circle.
 
+use crate::finals::Final;
 use crate::library::Library;
 use crate::queue::Queue;
 use crate::spec::{Also, RoleSpec, TransactorSpec};
@@ -72,6 +73,12 @@ pub fn claims(site: &Site) -> Vec<Claim> {
     Queue::CLAIMS.iter().copied().chain([Claim::AtomicTxn]).chain(of_reads).collect()
 }
 
+/// Adds whoever reads in the end what is committed.
+pub fn visible(crew: &mut Crew<'_>, site: &Site) {
+    let logs = site.logs.iter().map(|place| place.id).collect();
+    crew.last("visible", |reader| Final::Visible { reader, logs });
+}
+
 /// Adds transactional processes to a crew.
 pub fn transactors(crew: &mut Crew<'_>, site: &Site, shape: &Transactions) {
     let all = match site.pace.load {
@@ -110,6 +117,7 @@ impl Shape for Transactions {
         transactors(&mut crew, site, self);
         crew.readers(self.consumers);
         crew.sampler("sampler", Also::Offsets);
+        visible(&mut crew, site);
         crew.plan(claims(site))
     }
 

@@ -38,11 +38,14 @@ pub enum Kind {
     TxnCommit = 13,
     /// A transaction was asked to abort. `detail`: its number within the process.
     TxnAbort = 14,
+    /// One true window of committed records: every one of them from `offset` on up to the last one read, none of which any
+    /// transaction that was aborted left behind. Empty proves that there was none from `offset` on. `detail`: range of records.
+    CommittedFetch = 15,
 }
 
 impl Kind {
     /// Every kind, in order of its code.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Append,
         Kind::Poll,
         Kind::Fetch,
@@ -57,6 +60,7 @@ impl Kind {
         Kind::TxnBegin,
         Kind::TxnCommit,
         Kind::TxnAbort,
+        Kind::CommittedFetch,
     ];
 
     /// The kind of a journal or column code, if it is one.
@@ -68,7 +72,7 @@ impl Kind {
     /// True for the kinds whose `detail` is a range of records.
     #[inline]
     pub fn reads_records(self) -> bool {
-        matches!(self, Kind::Poll | Kind::Fetch)
+        matches!(self, Kind::Poll | Kind::Fetch | Kind::CommittedFetch)
     }
 }
 

@@ -104,7 +104,7 @@ impl Case<'_> {
 }
 
 /// Every definition, in the order of [`AnomalyKind`].
-pub const DEFINITIONS: [&Definition; 62] = [
+pub const DEFINITIONS: [&Definition; 63] = [
     &lost_prefix::DEFINITION,
     &lost_middle::DEFINITION,
     &lost_postfix::DEFINITION,
@@ -149,6 +149,7 @@ pub const DEFINITIONS: [&Definition; 62] = [
     &transactions::INTERMEDIATE_READ,
     &transactions::OWN_UNCOMMITTED_READ,
     &transactions::TORN_TRANSACTION,
+    &transactions::LOST_COMMIT,
     &transactions::ZOMBIE_WRITE,
     &transactions::POSITION_WITHOUT_TRANSACTION,
     &transactions::TRANSACTION_WITHOUT_POSITION,

@@ -50,6 +50,7 @@ fn kind(finding: FindingKind) -> AnomalyKind {
         FindingKind::IntermediateRead => AnomalyKind::IntermediateRead,
         FindingKind::OwnRead => AnomalyKind::OwnUncommittedRead,
         FindingKind::Torn => AnomalyKind::TornTransaction,
+        FindingKind::LostCommit => AnomalyKind::LostCommit,
         FindingKind::ZombieWrite => AnomalyKind::ZombieWrite,
         FindingKind::PositionWithoutTransaction => AnomalyKind::PositionWithoutTransaction,
         FindingKind::TransactionWithoutPosition => AnomalyKind::TransactionWithoutPosition,

@@ -119,7 +119,7 @@ impl Gatherer<'_> {
             (Kind::Commit, _) => {
                 self.add(op, MicroOp::Position { group: op.group(), log: op.log, offset: op.offset });
             }
-            (Kind::Poll | Kind::Fetch, Outcome::Ok) => self.read(op),
+            (Kind::Poll | Kind::Fetch | Kind::CommittedFetch, Outcome::Ok) => self.read(op),
             _ => (),
         }
     }
@@ -145,9 +145,11 @@ impl Gatherer<'_> {
         let proves = self.drains || self.empty_fetches == Bind::Binds;
         let extent = match (op.kind(), records.is_empty()) {
             (Kind::Fetch, true) if proves => Extent::Tail,
-            (Kind::Fetch, false) => Extent::Window,
+            (Kind::CommittedFetch, true) => Extent::Tail,
+            (Kind::Fetch | Kind::CommittedFetch, false) => Extent::Window,
             _ => Extent::Some,
         };
+        let view = if op.kind() == Kind::CommittedFetch { View::Committed } else { self.view };
         if let (true, Some((at, next))) = (self.drains, self.drained.get_mut(&op.log))
             && *next == op.offset
             && let Some(MicroOp::Read { records: so_far, extent: so_far_extent, .. }) =
@@ -162,7 +164,7 @@ impl Gatherer<'_> {
         if self.drains && extent != Extent::Some {
             self.drained.insert(op.log, (self.singles.transactions.len(), Offset(end)));
         }
-        let (log, from, records, view) = (op.log, op.offset, records.to_vec(), self.view);
+        let (log, from, records) = (op.log, op.offset, records.to_vec());
         self.add(op, MicroOp::Read { log, from, records, extent, view });
     }
 

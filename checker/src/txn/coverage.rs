@@ -1,16 +1,21 @@
-//! Whether a record is known to be absent: some read that says it is complete passed over it, and no read ever showed it.
+//! Whether a record is known to be absent: some read that says it is complete passed over it, and no read ever showed it. One that
+//! stands in its log, and that complete reads of committed records passed over, is absent for whoever reads committed records.
 
 use super::case::{Case, Reading};
 use super::edges::tail_end;
-use super::transaction::Extent;
+use super::transaction::{Extent, View};
 use super::writers::Append;
 use crate::hash::Map;
 use history::{LogId, Nanos};
 
 /// What complete reads covered, by log.
 pub(super) struct Coverage {
-    logs: Map<LogId, Covered>,
+    all: Logs,
+    /// By reads of committed records alone.
+    committed: Logs,
 }
+
+type Logs = Map<LogId, Covered>;
 
 #[derive(Default)]
 struct Covered {
@@ -22,21 +27,25 @@ struct Covered {
 
 impl Coverage {
     pub(super) fn new(case: &Case<'_>) -> Coverage {
-        let mut logs: Map<LogId, Covered> = Map::default();
+        let mut coverage = Coverage { all: Logs::default(), committed: Logs::default() };
         for reading in case.readings().filter(|reading| reading.extent != Extent::Some) {
-            logs.entry(reading.log).or_default().add(case, &reading);
+            coverage.all.entry(reading.log).or_default().add(case, &reading);
+            if reading.view == View::Committed {
+                coverage.committed.entry(reading.log).or_default().add(case, &reading);
+            }
         }
-        logs.values_mut().for_each(Covered::settle);
-        Coverage { logs }
+        coverage.all.values_mut().chain(coverage.committed.values_mut()).for_each(Covered::settle);
+        coverage
     }
 
     /// The read that proves an append absent, if one does; `visible_by` is when its transaction surely had happened.
     pub(super) fn proves_absent(&self, case: &Case<'_>, number: u32, visible_by: Option<Nanos>) -> Option<usize> {
         let Append { log, offset, acked, .. } = case.writers.appends[number as usize];
-        if case.versions.present[number as usize] || !acked {
+        let (seen, present) = (case.versions.seen[number as usize], case.versions.present[number as usize]);
+        if seen || !acked {
             return None;
         }
-        let covered = self.logs.get(&log)?;
+        let covered = if present { &self.committed } else { &self.all }.get(&log)?;
         match offset {
             0.. => covered.window_over(offset).or_else(|| covered.tail_from(offset, visible_by?)),
             // It may stand anywhere: nothing but reads of the whole log prove that it stands nowhere.

@@ -102,6 +102,29 @@ pub(crate) const TORN_TRANSACTION: Definition = Definition {
     find: elsewhere,
 };
 
+pub(crate) const LOST_COMMIT: Definition = Definition {
+    kind: AnomalyKind::LostCommit,
+    name: "lost-commit",
+    claim: Claim::NoAckedLoss,
+    jepsen: None,
+    meaning: "a transaction's commit was acknowledged, and readers of committed records are given nothing of it",
+    example: "
+        w1 begin 1 [0 1]
+        w1 append 1.0 @0 [2 3]
+        w1 commit 1 [4 5]
+        d1 drain 0:1.0 [6 7]
+        c1 visible @0 [8 9]
+    ",
+    innocent: "
+        w1 begin 1 [0 1]
+        w1 append 1.0 @0 [2 3]
+        w1 abort 1 [4 5]
+        d1 drain 0:1.0 [6 7]
+        c1 visible @0 [8 9]
+    ",
+    find: elsewhere,
+};
+
 pub(crate) const ZOMBIE_WRITE: Definition = Definition {
     kind: AnomalyKind::ZombieWrite,
     name: "zombie-write",

@@ -19,6 +19,8 @@ pub enum FindingKind {
     OwnRead,
     /// Some records of a transaction are visible and others are not.
     Torn,
+    /// A transaction's commit was acknowledged and none of its records is visible.
+    LostCommit,
     /// A record of a transaction was written after the transaction had ended.
     ZombieWrite,
     /// A group's position is that of a transaction that did not happen.
@@ -52,6 +54,7 @@ impl FindingKind {
             FindingKind::IntermediateRead => "intermediate-read",
             FindingKind::OwnRead => "own-uncommitted-read",
             FindingKind::Torn => "torn-transaction",
+            FindingKind::LostCommit => "lost-commit",
             FindingKind::ZombieWrite => "zombie-write",
             FindingKind::PositionWithoutTransaction => "position-without-transaction",
             FindingKind::TransactionWithoutPosition => "transaction-without-position",
@@ -66,6 +69,7 @@ impl FindingKind {
         match self {
             FindingKind::Cycle(_) => Claim::TxnCycles,
             FindingKind::AbortedRead => Claim::NoAbortedRead,
+            FindingKind::LostCommit => Claim::NoAckedLoss,
             FindingKind::OwnRead => Claim::NoOwnUncommittedRead,
             FindingKind::StableEndStalled => Claim::AllReadAfterHeal,
             FindingKind::IntSendSkip => Claim::ContiguousSends,

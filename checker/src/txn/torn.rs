@@ -1,8 +1,10 @@
-//! A transaction is visible in part: some of its records were read, and others are known to be absent.
+//! A transaction is visible in part: some of its records were read, and others are known to be absent. Or it is not visible at all,
+//! although its commit was acknowledged.
 //!
 //! ```text
 //! T1  append x to A, append y to B, commit
-//! R   A from start to end: x;  B from start to end: nothing      caught
+//! R   A from start to end: x;  B from start to end: nothing      caught: torn
+//! R   A and B from start to end: nothing                         caught: its commit is lost
 //! R   A: x;  B: read only below where y stands                   innocent: not read yet
 //! ```
 
@@ -30,7 +32,7 @@ pub(super) fn visible_by(case: &Case<'_>, of_interest: impl Fn(usize) -> bool) -
     visible
 }
 
-/// One finding for each torn transaction.
+/// One finding for each torn transaction, and for each whose commit is lost.
 pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     let torn = |txn: usize| case.transactions[txn].status != Status::Aborted && is_suspect(case, txn);
     let suspects: Vec<usize> = (0..case.transactions.len()).filter(|txn| torn(*txn)).collect();
@@ -47,10 +49,12 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     suspects.into_iter().filter_map(|txn| finding(case, &coverage, txn, visible_by(txn))).collect()
 }
 
-/// Some of its records were read and some were not.
+/// Some of its records were not read although others were, or although it was committed.
 fn is_suspect(case: &Case<'_>, txn: usize) -> bool {
     let appends = || appends(case, txn);
-    appends().any(|n| case.versions.seen[n as usize]) && appends().any(|n| !case.versions.seen[n as usize])
+    let visible = || appends().any(|n| case.versions.seen[n as usize]);
+    let committed = case.transactions[txn].status == Status::Committed;
+    appends().any(|n| !case.versions.seen[n as usize]) && (committed || visible())
 }
 
 /// A transaction's appends.
@@ -68,18 +72,23 @@ fn finding(case: &Case<'_>, coverage: &Coverage, txn: usize, visible_by: Option<
         .filter_map(|number| Some((number, coverage.proves_absent(case, number, visible_by)?)))
         .collect();
     let (gone, proof) = *missing.first()?;
-    let seen = appends(case, txn).find(|number| case.versions.seen[*number as usize])?;
-    let [seen, gone] = [seen, gone].map(|number| case.writers.appends[number as usize]);
-    let sentence = format!(
-        "{} is visible in part: {} of {} was read, and {} did not find {} in {}",
-        case.label(txn),
-        seen.value,
-        case.names.log(seen.log),
-        case.label(proof),
-        gone.value,
-        case.names.log(gone.log),
-    );
-    let values = missing.iter().map(|(number, _)| case.writers.appends[*number as usize].value).collect();
-    let finding = Finding::new(FindingKind::Torn, vec![txn, proof], sentence);
+    let append = |number: u32| case.writers.appends[number as usize];
+    let seen = appends(case, txn).find(|number| case.versions.seen[*number as usize]).map(append);
+    let gone = append(gone);
+    let (kind, visible) = match seen {
+        Some(seen) => {
+            let read = format!("is visible in part: {} of {} was read", seen.value, case.names.log(seen.log));
+            (FindingKind::Torn, read)
+        }
+        // Where not all of it is known to be absent it may just not have been read; what stands in no log is lost in each by itself.
+        None if missing.len() < appends(case, txn).count() => return None,
+        None if !missing.iter().all(|(number, _)| case.versions.present[*number as usize]) => return None,
+        None => (FindingKind::LostCommit, "was committed and is not visible".to_owned()),
+    };
+    let (who, proof_label) = (case.label(txn), case.label(proof));
+    let sentence =
+        format!("{who} {visible}, and {proof_label} did not find {} in {}", gone.value, case.names.log(gone.log));
+    let values = missing.iter().map(|(number, _)| append(*number).value).collect();
+    let finding = Finding::new(kind, vec![txn, proof], sentence);
     Some(finding.at(gone.log, (gone.offset >= 0).then_some(history::Offset(gone.offset)), values))
 }

@@ -179,7 +179,7 @@ fn operation(entry: Entry, logs: &mut Builder) -> Result<(), ReadError> {
     let op = Op::invoke(entry.op, process, log, Nanos(entry.invoked_ns)).complete(outcome, returned, offset);
     match entry.op {
         Kind::Append => append(entry, op, logs),
-        Kind::Poll | Kind::Fetch => {
+        Kind::Poll | Kind::Fetch | Kind::CommittedFetch => {
             let mut records = Vec::new();
             for standing in entry.records.unwrap_or_default() {
                 records.push((standing.offset(), raw_of(standing, logs)?));

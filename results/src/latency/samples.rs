@@ -93,7 +93,8 @@ fn deliveries(recording: &Recording) -> Vec<(Nanos, Nanos)> {
     let history = &recording.history;
     let appends = Appends::of(recording);
     let mut first = vec![Nanos::NEVER; appends.values.len()];
-    let consumes = |op: &&Op| op.kind().reads_records() && history.names.role(op.process()) == Role::Consumer;
+    let consumes =
+        |op: &&Op| matches!(op.kind(), Kind::Poll | Kind::Fetch) && history.names.role(op.process()) == Role::Consumer;
     for op in history.ops.iter().filter(consumes) {
         for record in history.records_of(op) {
             if let Some(at) = appends.find(record.value) {

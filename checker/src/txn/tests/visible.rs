@@ -114,14 +114,24 @@ fn absent(all: &[Transaction], seen: &[Seen<'_>], record: &Sent, happened: Optio
         Place::At(offset) => vec![offset.0],
         Place::Untold => (0..PLACES).collect(),
     };
-    let of_log = || seen.iter().filter(|read| read.log == record.log);
-    let shown = seen.iter().any(|read| read.shows(record.value));
-    !shown && places.iter().all(|at| of_log().any(|read| read.covers(all, *at, happened)))
+    // One that stands in its log is absent for readers of committed records alone.
+    let stands = shown(seen, record);
+    let counts = |read: &&Seen<'_>| read.log == record.log && (!stands || read.view == View::Committed);
+    let of_log = || seen.iter().filter(counts);
+    !visible(seen, record) && places.iter().all(|at| of_log().any(|read| read.covers(all, *at, happened)))
+}
+
+fn shown(seen: &[Seen<'_>], record: &Sent) -> bool {
+    seen.iter().any(|read| read.shows(record.value))
+}
+
+fn visible(seen: &[Seen<'_>], record: &Sent) -> bool {
+    seen.iter().any(|read| read.view == View::Committed && read.shows(record.value))
 }
 
 fn torn(all: &[Transaction]) -> BTreeSet<usize> {
     let (sent, seen) = (sent(all), seen(all));
-    let shown = |s: &Sent| seen.iter().any(|read| read.view == View::Committed && read.shows(s.value));
+    let shown = |s: &Sent| visible(&seen, s);
     let is_torn = |txn: &usize| {
         let happened = happened_by(all, &sent, &seen, *txn);
         let of_it = || sent.iter().filter(|s| s.txn == *txn);
@@ -130,6 +140,19 @@ fn torn(all: &[Transaction]) -> BTreeSet<usize> {
             && of_it().any(|s| !shown(s) && absent(all, &seen, s, happened))
     };
     (0..all.len()).filter(is_torn).collect()
+}
+
+/// Committed, standing in their logs, and given to no reader of committed records although each record should have been.
+fn lost_commits(all: &[Transaction]) -> BTreeSet<usize> {
+    let (sent, seen) = (sent(all), seen(all));
+    let is_lost = |txn: &usize| {
+        let happened = happened_by(all, &sent, &seen, *txn);
+        let mut of_it = sent.iter().filter(|s| s.txn == *txn).peekable();
+        all[*txn].status == Status::Committed
+            && of_it.peek().is_some()
+            && of_it.all(|s| shown(&seen, s) && absent(all, &seen, s, happened))
+    };
+    (0..all.len()).filter(is_lost).collect()
 }
 
 /// (writer, reader) where a read that says it is complete shows a record and not the writer's next one in its log.
@@ -185,13 +208,15 @@ fn found_of(report: &super::super::Report, kind: FindingKind) -> impl Iterator<I
 #[test]
 fn what_is_visible_of_transactions_is_judged_as_by_brute_force() {
     let mut dice = Pcg64Mcg::seed_from_u64(7);
-    let mut seen = [0u64; 4];
+    let mut seen = [0u64; 5];
     for _ in 0..histories() {
         let all = visible_sample(&mut dice);
         let report = judge(&all, &[], &Names::default());
         let (torn, between, late) = (torn(&all), intermediate(&all), zombies(&all));
         let found: BTreeSet<usize> = found_of(&report, FindingKind::Torn).map(|f| f.transactions[0]).collect();
         assert_eq!(found, torn, "{all:#?}");
+        let (hidden, lost) = (lost_commits(&all), found_of(&report, FindingKind::LostCommit));
+        assert_eq!(lost.map(|f| f.transactions[0]).collect::<BTreeSet<usize>>(), hidden, "{all:#?}");
         let found = found_of(&report, FindingKind::IntermediateRead).map(|f| (f.transactions[0], f.transactions[1]));
         let found: BTreeSet<(usize, usize)> = found.collect();
         let readers = |pairs: &BTreeSet<(usize, usize)>| pairs.iter().map(|(_, r)| *r).collect::<BTreeSet<_>>();
@@ -202,6 +227,7 @@ fn what_is_visible_of_transactions_is_judged_as_by_brute_force() {
             !torn.is_empty(),
             !between.is_empty(),
             !late.is_empty(),
+            !hidden.is_empty(),
             torn.is_empty() && between.is_empty() && late.is_empty(),
         ]) {
             *count += u64::from(holds);

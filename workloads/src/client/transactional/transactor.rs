@@ -11,12 +11,15 @@ use crate::spec::TransactorSpec;
 use history::{LogId, Value};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use rdkafka::producer::Producer as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How long a transaction waits for something to read.
-const READ: Duration = Duration::from_millis(10);
+/// How long a poll within a transaction waits for something to read.
+const READ: Duration = Duration::from_millis(5);
+/// A transaction waits no longer for answers to what it has sent before it goes on.
+const READING_MS_MAX: u64 = 1_000;
 
 /// Runs it until the process is asked to stop.
 pub fn run(context: &Context, spec: &TransactorSpec) -> Result<Tally, ClientError> {
@@ -63,6 +66,16 @@ impl Work<'_> {
         }
     }
 
+    /// Reads until everything it has sent was answered, and once more: what is its own may be in the logs by then.
+    fn read(&mut self, session: &Session) -> Result<(), ClientError> {
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        let deadline = Deadline::in_ms(READING_MS_MAX);
+        while session.library.in_flight_count() > 0 && !deadline.passed() {
+            reader.poll(READ)?;
+        }
+        reader.poll(READ)
+    }
+
     fn transaction(&mut self, session: &Session) -> Result<Step, ClientError> {
         if session.begin(self.number)? == Step::Fatal {
             return Ok(Step::Fatal);
@@ -76,14 +89,12 @@ impl Work<'_> {
             session.send(&logs[(first + n) % logs.len()], value, self.spec.record_bytes, &mut payload)?;
         }
         let aborts = self.random.random_range(0..100) < self.spec.abort_percent;
-        if aborts || self.reader.is_some() {
-            session.flush()?;
-        }
-        if let Some(reader) = &mut self.reader {
-            reader.poll(READ)?;
-        }
+        self.read(session)?;
         match aborts {
-            true => session.abort(self.number),
+            true => {
+                session.flush()?;
+                session.abort(self.number)
+            }
             false => session.commit(self.context, self.number),
         }
     }
