@@ -176,7 +176,12 @@ pub fn judge(folder: &RunFolder) -> Result<Judged, Failure> {
         disks: files.replicas.as_ref().map(|evidence| Disks::of(evidence, acked_on_disk(history, evidence))),
     };
     let wish = files.end.as_ref().and_then(|end| end.interrupted).map(Wish::exit);
-    let verdict = VerdictFile::new(&files.manifest, &judgement, circumstances, wish);
+    let mut verdict = VerdictFile::new(&files.manifest, &judgement, circumstances, wish);
+    if let Some(relaxed) = &relaxed {
+        let told = files.recording.history.ops.iter().zip(&relaxed.ops);
+        let taken_back = told.filter(|(told, judged)| told.outcome() != judged.outcome()).count() as u64;
+        as_told(&mut verdict, taken_back);
+    }
     let exits = Exit::BY_PRECEDENCE.into_iter().find(|e| e.code() == verdict.exit);
     let exit = exits.unwrap_or(Exit::Internal);
     Ok(Judged { folder: folder.clone(), exit, verdict, judgement, files, deaths, phases, latency })
@@ -231,6 +236,13 @@ fn relaxed(files: &Files) -> Option<History> {
     let mut history = files.recording.history.clone();
     workloads::compacted::relax(&mut history, shape);
     Some(history)
+}
+
+/// Counts operations as they were told: that an acknowledgement was taken back for the judgement is nothing that happened.
+fn as_told(verdict: &mut VerdictFile, taken_back: u64) {
+    for appends in verdict.counts.ops.iter_mut().filter(|of| of.kind == Kind::Append) {
+        (appends.ok, appends.unknown) = (appends.ok + taken_back, appends.unknown.saturating_sub(taken_back));
+    }
 }
 
 /// Acknowledged records that an episode put at risk, episode by episode.

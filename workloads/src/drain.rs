@@ -7,7 +7,7 @@
 use crate::clock::{self, Deadline};
 use crate::journal::{Answer, Journal, JournalError, Subject};
 use crate::spec::LogPlace;
-use crate::wire::{Cluster, Fetched, Isolation, OffsetAt, Window, WireError};
+use crate::wire::{Cluster, Isolation, OffsetAt, Window, WireError};
 use history::{Kind, LogId, Offset, Outcome, ProcessId};
 
 /// Bytes of a window where nobody asks for fewer.
@@ -146,15 +146,12 @@ impl Reader<'_> {
     }
 
     fn read_windows(&mut self, drained: &mut LogDrain) -> Result<(), JournalError> {
-        let (mut at, mut denials) = (drained.start, 0);
+        let (mut at, mut known, mut denials) = (drained.start, drained.start, 0);
         loop {
-            let step = match self.window(at)? {
-                Ok((fetched, records)) => {
-                    drained.records += records;
-                    Ok(fetched.next)
-                }
-                Err(error) => Err(error),
-            };
+            let step = self.window(at, &mut known)?.map(|(next, records)| {
+                drained.records += records;
+                next
+            });
             let at_end = matches!(step, Ok(next) if next >= drained.end);
             let step = match step {
                 Ok(next) if at_end => self.ask(Kind::EndOffset, END)?.map(|end| (next, end)),
@@ -193,23 +190,37 @@ impl Reader<'_> {
         Ok(told)
     }
 
-    fn window(&mut self, from: Offset) -> Result<Result<(Fetched, u64), WireError>, JournalError> {
+    /// One window: what comes next, and how many records it had. Compaction leaves batches behind whose last records are gone, and
+    /// such as have none: what is journalled begins where the records `known` so far end, for in between there is nothing.
+    fn window(&mut self, from: Offset, known: &mut Offset) -> Result<Result<(Offset, u64), WireError>, JournalError> {
         let window = Window {
             from,
             bytes_max: self.window_bytes,
             wait_ms: WINDOW_WAIT_MS,
             isolation: Isolation::ReadUncommitted,
         };
-        let subject = Subject { process: self.process, kind: Kind::Fetch, log: self.place.id, detail: from.0 as u64 };
+        let subject = |from: Offset| Subject {
+            process: self.process,
+            kind: Kind::Fetch,
+            log: self.place.id,
+            detail: from.0 as u64,
+        };
         let invoked = clock::now();
         match self.cluster.fetch(&self.place.topic, self.place.partition, window, self.deadline) {
             Ok(fetched) => {
                 let records = fetched.read(self.journal.run());
-                self.journal.read(subject, invoked, &records)?;
-                Ok(Ok((fetched, records.len() as u64)))
+                match records.last() {
+                    Some(last) => {
+                        self.journal.read(subject(*known), invoked, &records)?;
+                        *known = Offset(last.offset.0 + 1);
+                    }
+                    None if fetched.is_hollow() => {}
+                    None => self.journal.read(subject(from), invoked, &[])?,
+                }
+                Ok(Ok((fetched.next, records.len() as u64)))
             }
             Err(error) => {
-                self.journal.read_failed(subject, invoked, error.code())?;
+                self.journal.read_failed(subject(from), invoked, error.code())?;
                 Ok(Err(error))
             }
         }

@@ -76,6 +76,15 @@ impl Fetched {
 }
 
 impl Fetched {
+    /// Whether it has batches of which compaction left nothing: no record, and yet no end.
+    pub fn is_hollow(&self) -> bool {
+        let holds = |batch: &Batch| match &batch.body {
+            BatchBody::Records(records) => records.iter().any(|(offset, _)| *offset >= self.from),
+            BatchBody::Control | BatchBody::Corrupt(_) => batch.last >= self.from,
+        };
+        self.next > self.from && !self.batches.iter().any(holds)
+    }
+
     /// Whether nothing readable is missing from it for a reader of committed records: it has no transaction's record in it and
     /// ends where readable records end.
     pub fn is_whole(&self) -> bool {
@@ -220,4 +229,41 @@ fn fetched(window: Window, told: &mut PartitionData) -> Result<Fetched, String> 
 
 pub(super) fn topic_name(topic: &str) -> TopicName {
     TopicName(StrBytes::from_string(topic.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A window from 5 whose one batch ends at 9 and has records at these offsets.
+    fn window(offsets: &[i64]) -> Fetched {
+        let records = offsets.iter().map(|offset| (Offset(*offset), None)).collect();
+        let batch = Batch {
+            base: Offset(0),
+            last: Offset(9),
+            epoch: history::LeaderEpoch(1),
+            producer: None,
+            transactional: false,
+            body: BatchBody::Records(records),
+        };
+        let [end, start] = [Offset(20), Offset(0)];
+        Fetched {
+            from: Offset(5),
+            batches: vec![batch],
+            next: Offset(10),
+            high_watermark: end,
+            last_stable: end,
+            log_start: start,
+            aborted: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_window_that_compaction_left_nothing_in_proves_no_end() {
+        assert!(window(&[]).is_hollow());
+        assert!(window(&[1, 4]).is_hollow(), "records before the window are none of it");
+        assert!(!window(&[4, 5]).is_hollow());
+        let nothing = Fetched { batches: Vec::new(), next: Offset(5), ..window(&[]) };
+        assert!(!nothing.is_hollow(), "the log ends there");
+    }
 }

@@ -69,7 +69,9 @@ fn journal(
 ) -> Result<usize, ClientError> {
     if whole {
         let records = fetched.read(context.spec.run);
-        context.journal.read(subject, invoked, &records)?;
+        if !fetched.is_hollow() {
+            context.journal.read(subject, invoked, &records)?;
+        }
         return Ok(records.len());
     }
     let mut records = fetched.committed(context.spec.run);
