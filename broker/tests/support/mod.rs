@@ -20,6 +20,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,8 @@ pub const NODE: &str = "STORMGLASS_TEST_NODE";
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// The first controller.
 pub const CONTROLLER: i32 = 100;
+const FIRST_PORT: u16 = 10_000;
+const PORTS: u32 = 22_000;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Becomes a node if this process was started as one.
@@ -272,6 +275,10 @@ impl Drop for Node {
     }
 }
 
+/// One of those that no kernel hands out to whoever connects, each once in this process: a node may start late, and again.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let next = || TAKEN.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(97)) % PORTS;
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| FIRST_PORT + next() as u16).find(free).unwrap()
 }
