@@ -35,7 +35,7 @@ pub mod wreck;
 
 use crate::actor::Actor;
 use crate::aim::Aim;
-use crate::disk::{DiskFault, Wreck};
+use crate::disk::{Damage, DiskFault, Wreck};
 use crate::episode::{Episode, Evidence, Target};
 use crate::fault::Asked;
 use crate::ground::Timing;
@@ -121,8 +121,13 @@ fn mended(targets: &[NodeId]) -> Vec<Step> {
 
 /// True if the target's process was killed and harm was done to what was on its disk.
 fn shows_wreck(episode: &Episode, target: &Target) -> bool {
-    let harmed = |e: &Evidence| matches!(e, Evidence::Wrecked { node, damage, .. } if Actor::Node(*node) == target.who && !damage.is_none());
-    episode.shows_kill(target) && episode.evidence.iter().any(harmed)
+    shows_damage(episode, target, |damage| !damage.is_none())
+}
+
+/// True if the target's process was killed and what was done to its disk is of this kind.
+fn shows_damage(episode: &Episode, target: &Target, holds: impl Fn(&Damage) -> bool) -> bool {
+    let done = |e: &Evidence| matches!(e, Evidence::Wrecked { node, damage, .. } if Actor::Node(*node) == target.who && holds(damage));
+    episode.shows_kill(target) && episode.evidence.iter().any(done)
 }
 
 /// True if the target felt what was wrong with its disk.

@@ -67,7 +67,7 @@ impl Fault for Slow {
     }
 
     fn aims(&self) -> &'static [Aim] {
-        const AIMS: &[Aim] = &[
+        &[
             Aim::Leader,
             Aim::Follower,
             Aim::Isr,
@@ -79,8 +79,7 @@ impl Fault for Slow {
             Aim::Majority,
             Aim::Producer,
             Aim::Consumer,
-        ];
-        AIMS
+        ]
     }
 
     fn hold_ms(&self, _: Aim, _: &Timing) -> RangeInclusive<u64> {

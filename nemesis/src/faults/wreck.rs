@@ -15,11 +15,10 @@
 //! written on it. A node that comes back with less and still counts as in sync could be elected: where what was durable is harmed,
 //! a run may lose what it acknowledged; the contract says so.
 
-use super::{DISKS, actors, mended, nodes, patience_ms, shows_wreck, wrecked};
-use crate::actor::Actor;
+use super::{DISKS, actors, mended, nodes, patience_ms, shows_damage, shows_wreck, wrecked};
 use crate::aim::Aim;
-use crate::disk::{Loss, Segment, Wreck};
-use crate::episode::{Episode, Evidence, Target};
+use crate::disk::{Damage, Loss, Segment, Wreck};
+use crate::episode::{Episode, Target};
 use crate::fault::{Asked, Family, Fault, Need};
 use crate::ground::Timing;
 use crate::scene::{Scene, Skip};
@@ -119,13 +118,10 @@ impl Fault for Wrecked {
     }
 
     fn effective(&self, episode: &Episode) -> bool {
-        let shows = if *self == Wrecked::PowerLoss { shows_power_cut } else { shows_wreck };
-        episode.aimed().all(|target| shows(episode, target))
+        // Set back to what was durable: whether that cost anything or not.
+        let cut = |target: &Target| shows_damage(episode, target, Damage::shows_cut);
+        episode
+            .aimed()
+            .all(|target| if *self == Wrecked::PowerLoss { cut(target) } else { shows_wreck(episode, target) })
     }
-}
-
-/// True if the target's process was killed and its disk set back to what was durable, whether that cost anything or not.
-fn shows_power_cut(episode: &Episode, target: &Target) -> bool {
-    let cut = |e: &Evidence| matches!(e, Evidence::Wrecked { node, damage, .. } if Actor::Node(*node) == target.who && damage.shows_cut());
-    episode.shows_kill(target) && episode.evidence.iter().any(cut)
 }
