@@ -174,9 +174,9 @@ fn read_line(told: &mut Told, line: &str) -> Result<(), String> {
             let read = records(words)?;
             history.push_read(op(Kind::Poll, read.first().map_or(-1, |r| r.offset.0)), &read);
         }
-        "fetch" => history.push_read(op(Kind::Fetch, offset(words.first())?), &records(&words[1.min(words.len())..])?),
-        "visible" => {
-            history.push_read(op(Kind::CommittedFetch, offset(words.first())?), &records(&words[1.min(words.len())..])?)
+        "fetch" | "visible" => {
+            let kind = if line.verb == "fetch" { Kind::Fetch } else { Kind::CommittedFetch };
+            history.push_read(op(kind, offset(words.first())?), &records(&words[1.min(words.len())..])?);
         }
         "drain" => {
             let (labels, rest) = labelled(words, &["from", "to"])?;

@@ -13,6 +13,7 @@ mod kafka;
 mod list_append;
 mod multi_register;
 mod mutex;
+mod numbered;
 mod register;
 
 use super::edn::{Edn, Forms};

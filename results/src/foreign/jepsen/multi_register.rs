@@ -8,13 +8,13 @@
 
 use super::Operation;
 use super::kafka::shortened;
+use super::numbered::Numbered;
 use crate::foreign::edn::Edn;
 use crate::foreign::error::ReadError;
 use crate::foreign::registers::MultiRegisterHistory;
 use checker::search::Operation as Searched;
 use checker::search::models::multi_register::Access;
 use history::Outcome;
-use std::collections::HashMap;
 
 /// Most registers of one file: together they are one object, and each state of it has them all.
 pub const REGISTERS_MAX: usize = 1024;
@@ -25,25 +25,6 @@ pub(super) struct MultiRegister {
     operations: Vec<Searched<Vec<Access>, Vec<Option<i64>>>>,
     registers: Numbered,
     values: Numbered,
-}
-
-/// Forms by number, as they appear.
-#[derive(Default)]
-struct Numbered {
-    numbers: HashMap<Box<str>, usize>,
-    names: Vec<Box<str>>,
-}
-
-impl Numbered {
-    fn number(&mut self, form: &Edn) -> usize {
-        let name: Box<str> = form.to_string().into();
-        let next = self.names.len();
-        let number = *self.numbers.entry(name.clone()).or_insert(next);
-        if number == next {
-            self.names.push(name);
-        }
-        number
-    }
 }
 
 /// Whether a transaction's step is one of these.

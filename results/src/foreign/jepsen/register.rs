@@ -9,6 +9,7 @@
 
 use super::Operation;
 use super::kafka::shortened;
+use super::numbered::Numbered;
 use crate::foreign::edn::Edn;
 use crate::foreign::error::ReadError;
 use crate::foreign::registers::{Register, RegisterHistory};
@@ -22,14 +23,13 @@ use std::collections::HashMap;
 pub(super) struct Registers {
     registers: Vec<Register>,
     keys: HashMap<Box<str>, usize>,
-    values: HashMap<Box<str>, i64>,
-    names: Vec<Box<str>>,
+    values: Numbered,
     keyed: Option<bool>,
 }
 
 impl Registers {
     pub(super) fn finish(self, notes: Vec<String>) -> RegisterHistory {
-        RegisterHistory { registers: self.registers, values: self.names, notes }
+        RegisterHistory { registers: self.registers, values: self.values.names, notes }
     }
 
     pub(super) fn take(&mut self, op: &Operation) -> Result<bool, ReadError> {
@@ -96,12 +96,6 @@ impl Registers {
     }
 
     fn value(&mut self, value: &Edn) -> i64 {
-        let name: Box<str> = value.to_string().into();
-        let next = self.names.len() as i64;
-        let at = *self.values.entry(name.clone()).or_insert(next);
-        if at == next {
-            self.names.push(name);
-        }
-        at
+        self.values.number(value) as i64
     }
 }
