@@ -157,10 +157,8 @@ impl Log {
             return Ok(Appended::New { base_offset, last_offset, append_time_ms });
         }
         self.write(batches, &headers)?;
-        let (largest, bytes_max) = (sizes.iter().copied().max().unwrap_or(0), self.batch_bytes_max());
-        if largest > bytes_max {
-            // Only with the planted bug: all others were refused.
-            return Err(AppendError::TooLarge { bytes: largest, bytes_max });
+        if self.config.bugs.has(Bug::SizeCheckedLate) {
+            sizes.iter().try_for_each(|bytes| self.fits(*bytes))?;
         }
         let last_offset = self.end_offset().plus(-1);
         Ok(Appended::New { base_offset, last_offset, append_time_ms })
@@ -191,13 +189,12 @@ impl Log {
 
     /// What a leader demands of batches before they have offsets; their sizes.
     fn accept(&self, batches: &[u8], origin: Origin, now_ms: i64) -> Result<Vec<usize>, AppendError> {
-        let bytes_max = self.batch_bytes_max();
         let mut sizes = Vec::with_capacity(1);
         for batch in Batches::new(batches) {
             let batch = batch?;
             let bytes = batch.bytes.len();
-            if bytes > bytes_max && !self.config.bugs.has(Bug::SizeCheckedLate) {
-                return Err(AppendError::TooLarge { bytes, bytes_max });
+            if !self.config.bugs.has(Bug::SizeCheckedLate) {
+                self.fits(bytes)?;
             }
             batch.check_crc()?;
             acceptable(&batch.header, origin).map_err(AppendError::Refused)?;
@@ -210,8 +207,10 @@ impl Log {
         if sizes.is_empty() { Err(AppendError::Empty) } else { Ok(sizes) }
     }
 
-    fn batch_bytes_max(&self) -> usize {
-        self.config.message_bytes_max.min(self.config.segment_bytes) as usize
+    /// Whether a batch is as small as the topic and a segment demand.
+    fn fits(&self, bytes: usize) -> Result<(), AppendError> {
+        let bytes_max = self.config.message_bytes_max.min(self.config.segment_bytes) as usize;
+        if bytes > bytes_max { Err(AppendError::TooLarge { bytes, bytes_max }) } else { Ok(()) }
     }
 
     /// By the header alone: the first and the largest timestamp stand for all.
