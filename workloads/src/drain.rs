@@ -214,7 +214,7 @@ impl Reader<'_> {
                         self.journal.read(subject(*known), invoked, &records)?;
                         *known = Offset(last.offset.0 + 1);
                     }
-                    None if fetched.is_hollow() => {}
+                    None if fetched.is_hollow(&records) => {}
                     None => self.journal.read(subject(from), invoked, &[])?,
                 }
                 Ok(Ok((fetched.next, records.len() as u64)))

@@ -283,9 +283,10 @@ impl Reader<'_> {
     /// The committed records of an output log, as records of its input. One that stems from none keeps its own value: nobody
     /// appended it there, and that is for the judge to see.
     fn effects(&mut self, from: LogId, output: LogId) -> Result<Vec<Record>, WireError> {
-        let inputs = self.records(from, Isolation::ReadUncommitted)?;
+        let (_, inputs) = self.records(from, Isolation::ReadUncommitted)?;
         let inputs: HashMap<Offset, Value> = inputs.into_iter().map(|record| (record.offset, record.value)).collect();
-        let outputs = self.records(output, Isolation::ReadCommitted)?.into_iter().filter(|r| r.value.is_ordinary());
+        let (_, outputs) = self.records(output, Isolation::ReadCommitted)?;
+        let outputs = outputs.into_iter().filter(|r| r.value.is_ordinary());
         let stems = outputs.map(|record| (input(record.value), record.value)).filter(|((log, _), _)| *log == from);
         let effect = |((_, offset), own): ((LogId, Offset), Value)| Record {
             offset,
@@ -294,11 +295,13 @@ impl Reader<'_> {
         Ok(stems.map(effect).collect())
     }
 
-    /// Every record of a log that is read under an isolation.
-    fn records(&mut self, log: LogId, isolation: Isolation) -> Result<Vec<Record>, WireError> {
-        let Some(LogPlace { topic, partition, .. }) = self.place(log).cloned() else { return Ok(Vec::new()) };
-        let (mut at, end) = (self.bound(log, OffsetAt::Earliest)?, self.bound(log, OffsetAt::Latest(isolation))?);
-        let mut records = Vec::new();
+    /// Where a log starts, and every record of it that is read under an isolation.
+    fn records(&mut self, log: LogId, isolation: Isolation) -> Result<(Offset, Vec<Record>), WireError> {
+        let Some(LogPlace { topic, partition, .. }) = self.place(log).cloned() else {
+            return Ok((Offset::UNKNOWN, Vec::new()));
+        };
+        let (start, end) = (self.bound(log, OffsetAt::Earliest)?, self.bound(log, OffsetAt::Latest(isolation))?);
+        let (mut at, mut records) = (start, Vec::new());
         while at < end {
             let window = Window { from: at, bytes_max: WINDOW_BYTES, wait_ms: WINDOW_WAIT_MS, isolation };
             let fetched = self.cluster.fetch(&topic, partition, window, self.deadline)?;
@@ -315,7 +318,7 @@ impl Reader<'_> {
             }
             at = fetched.next;
         }
-        Ok(records)
+        Ok((start, records))
     }
 
     /// Every committed record of a log, and that there are no more behind the last one where no transaction is open.
@@ -339,8 +342,7 @@ impl Reader<'_> {
     }
 
     fn committed(&mut self, log: LogId) -> Result<Committed, WireError> {
-        let start = self.bound(log, OffsetAt::Earliest)?;
-        let mut records = self.records(log, Isolation::ReadCommitted)?;
+        let (start, mut records) = self.records(log, Isolation::ReadCommitted)?;
         records.retain(|record| record.value.is_ordinary());
         let ends = [Isolation::ReadCommitted, Isolation::ReadUncommitted].map(OffsetAt::Latest);
         let [stable, end] = ends.map(|at| self.bound(log, at));

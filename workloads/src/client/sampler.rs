@@ -175,7 +175,7 @@ impl Sampler {
         match self.cluster.fetch(&place.topic, place.partition, window, deadline) {
             Ok(fetched) => {
                 let records = fetched.read(context.spec.run);
-                if !fetched.is_hollow() {
+                if !fetched.is_hollow(&records) {
                     context.journal.read(subject, invoked, &records)?;
                 }
                 self.counts.outcome(Outcome::Ok);

@@ -69,7 +69,7 @@ fn journal(
 ) -> Result<usize, ClientError> {
     if whole {
         let records = fetched.read(context.spec.run);
-        if !fetched.is_hollow() {
+        if !fetched.is_hollow(&records) {
             context.journal.read(subject, invoked, &records)?;
         }
         return Ok(records.len());
