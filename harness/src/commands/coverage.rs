@@ -5,26 +5,26 @@
 
 use super::plants::{once, parsed, violated};
 use super::{Failure, run};
-use crate::breakers::{self, Breaker};
+use crate::breakers;
 use crate::cli::PlantsArgs;
 use crate::scenario::Scenario;
-use crate::{suggest, terminal};
+use crate::terminal;
 use checker::{Claim, Status};
 use results::Exit;
-use workloads::workload::{Row, Workload};
+use workloads::workload::Workload;
 
 /// A breaker that fails to break what it is there for is run again with the next seed, so often at most.
-const TRIES_MAX: u64 = 3;
+const TRIES_MAX: usize = 3;
 
 /// Breaks every claim of the workloads named, or of all.
 pub fn coverage(args: &PlantsArgs) -> Result<Exit, Failure> {
     let first = args.seed.unwrap_or_else(run::random_seed);
     terminal::say(&format!("{:28} {:26} {:34} seed", "workload", "claim", "broken by"));
     let mut holes = 0;
-    for row in rows(&args.workload)? {
-        let left = break_all(row, first, args)?;
+    for workload in workloads(&args.workload)? {
+        let left = break_all(&workload, first, args)?;
         for claim in &left {
-            terminal::say(&format!("{:28} {:26} NOTHING", row.name, claim.name()));
+            terminal::say(&format!("{:28} {:26} NOTHING", workload.name(), claim.name()));
         }
         holes += left.len();
     }
@@ -32,34 +32,28 @@ pub fn coverage(args: &PlantsArgs) -> Result<Exit, Failure> {
     Ok(if holes == 0 { Exit::Pass } else { Exit::Violation })
 }
 
-fn rows(names: &[String]) -> Result<Vec<&'static Row>, Failure> {
-    let known = || Workload::ALL.iter().map(|row| row.name);
-    let row = |name: &String| {
-        let found = Workload::ALL.iter().find(|row| row.name == name);
-        found.ok_or_else(|| Failure::usage(suggest::unknown("workload", name, known(), Some("list workloads"))))
-    };
-    if names.is_empty() { Ok(Workload::ALL.iter().collect()) } else { names.iter().map(row).collect() }
+fn workloads(names: &[String]) -> Result<Vec<Workload>, Failure> {
+    match names {
+        [] => Ok(Workload::ALL.iter().map(|row| (row.usual)()).collect()),
+        names => names.iter().map(|name| run::workload(name)).collect(),
+    }
 }
 
 /// Runs breakers until every claim of a workload was broken; those that were not.
-fn break_all(row: &Row, first: u64, args: &PlantsArgs) -> Result<Vec<Claim>, Failure> {
-    let mut left = claims(&(row.usual)());
+fn break_all(workload: &Workload, first: u64, args: &PlantsArgs) -> Result<Vec<Claim>, Failure> {
+    let (name, mut left) = (workload.name(), claims(workload));
     for breaker in breakers::ALL {
-        for seed in (first..).take(TRIES_MAX as usize) {
+        for seed in (first..).take(TRIES_MAX) {
             if !breaker.claims.iter().any(|claim| left.contains(claim)) {
                 break;
             }
-            let broken = broken(row, breaker, seed, args)?;
+            let broken = violated(&once(&parsed(&breaker.command(name))?, seed, args)?);
             for claim in left.extract_if(.., |claim| broken.contains(&claim.name())) {
-                terminal::say(&format!("{:28} {:26} {:34} {seed:x}", row.name, claim.name(), breaker.bug));
+                terminal::say(&format!("{name:28} {:26} {:34} {seed:x}", claim.name(), breaker.bug));
             }
         }
     }
     Ok(left)
-}
-
-fn broken(row: &Row, breaker: &Breaker, seed: u64, args: &PlantsArgs) -> Result<Vec<&'static str>, Failure> {
-    Ok(violated(&once(&parsed(&breaker.command(row.name))?, seed, args)?))
 }
 
 /// The claims that a run of a workload on the durable preset is judged by and must keep.

@@ -219,9 +219,14 @@ fn told(name: &str) -> Result<Told, Failure> {
     if file::is_file(name) {
         return file::read(Path::new(name));
     }
+    Ok(Told { workload: workload(name)?, client: None })
+}
+
+/// A workload by its name, in its usual shape.
+pub fn workload(name: &str) -> Result<Workload, Failure> {
     let known = Workload::ALL.iter().map(|row| row.name);
     let unknown = || Failure::usage(suggest::unknown("workload", name, known, Some("list workloads")));
-    Ok(Told { workload: Workload::named(name).ok_or_else(unknown)?, client: None })
+    Workload::named(name).ok_or_else(unknown)
 }
 
 /// A library and, of the Java client, its release.
